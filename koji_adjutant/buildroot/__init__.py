@@ -1,0 +1,1 @@
+"""What stands in the root before rpmbuild runs."""

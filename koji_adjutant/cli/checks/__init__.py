@@ -1,0 +1,1 @@
+"""What `koji-adjutant check` looks at, one module per place."""

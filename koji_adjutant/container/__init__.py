@@ -1,0 +1,1 @@
+"""Container runtimes and durable steps. Knows neither Koji nor the hub."""

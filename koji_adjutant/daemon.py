@@ -1,0 +1,211 @@
+"""The daemon: kojid's place in a Koji site. Composition root; order, texts and exit codes of contract 1.2 and 1.8."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from koji_adjutant.config.adjutant import load_adjutant_config
+from koji_adjutant.config.kojid_cli import ensure_workdir, load_kojid_options
+from koji_adjutant.config.kojid_options import KojidOptions, log_levels
+from koji_adjutant.config.model import AdjutantConfig
+from koji_adjutant.container.factory import create_container_manager
+from koji_adjutant.container.interface import ImageKeeper
+from koji_adjutant.errors import AdjutantError, ConfigurationError, SessionLost
+from koji_adjutant.hub.identity import HostIdentity, identify
+from koji_adjutant.hub.login import check_echo, connect, take_exclusive
+from koji_adjutant.hub.session import AdjutantSession
+from koji_adjutant.logs import KOJID_LOG_FILE, configure_logging
+from koji_adjutant.manager.assembly import Supplies, assemble
+from koji_adjutant.manager.host_manager import HostManager
+from koji_adjutant.manager.loop_errors import Reaction
+from koji_adjutant.manager.notify import ServiceNotifier
+from koji_adjutant.manager.parts import LoopEnd, Parts
+from koji_adjutant.manager.process import apply_rlimits, exec_successor, go_to_background, set_topdir
+from koji_adjutant.manager.reload import LiveSettings
+from koji_adjutant.manager.signals import SignalThread
+from koji_adjutant.manager.stopping import stop, stop_mode
+from koji_adjutant.monitoring.measured_runtime import measured
+from koji_adjutant.monitoring.start import count_call, start_monitoring
+from koji_adjutant.tasks.plugin_task import plugin_handlers
+from koji_adjutant.tasks.plugins import load_plugins
+from koji_adjutant.tasks.registry import handler_table
+from koji_adjutant.tasks.shared import SharedServices
+
+log = structlog.get_logger("koji_adjutant.daemon")
+
+
+@dataclass(frozen=True)
+class Login:
+    """A session that holds the exclusive lock of this host's name."""
+
+    session: AdjutantSession
+    interrupt: threading.Event
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the daemon and return its exit code; `argv` is the command line without the program's name."""
+    configure_logging(log_file=KOJID_LOG_FILE)
+    try:
+        options = load_kojid_options(sys.argv[1:] if argv is None else argv)
+        config = load_adjutant_config(os.environ)
+        return _start(options, config)
+    except AdjutantError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+
+
+def _start(options: KojidOptions, config: AdjutantConfig) -> int:
+    """Do what kojid does before its loop, in its order (contract 1.2, steps 3 to 9)."""
+    set_topdir(options.topdir)
+    ensure_workdir(options)
+    set_up_logs(options, config)
+    for warning in options.warnings:
+        log.warning("config.obsolete_option", text=warning)
+    login = _log_in(options)
+    if options.foreground and options.skip_main:
+        login.session.close()
+        return 0
+    if not options.foreground:
+        go_to_background()
+    log.info("daemon.starting", stop=config.stop, runtime=config.runtime)
+    apply_rlimits(options.rlimits)
+    return _Daemon(options, config, login).run()
+
+
+def set_up_logs(options: KojidOptions, config: AdjutantConfig) -> None:
+    """Log as kojid does: its file beside stderr, its levels, mail for errors."""
+    configure_logging(
+        config.log_format, log_levels(options), log_file=KOJID_LOG_FILE, admin_emails=options.admin_emails
+    )
+
+
+def _log_in(options: KojidOptions) -> Login:
+    interrupt = threading.Event()
+    session = connect(options, interrupt=interrupt, on_call=count_call)
+    try:
+        take_exclusive(session, options.force_lock)
+        check_echo(session)
+    except AdjutantError:
+        session.close()
+        raise
+    return Login(session, interrupt)
+
+
+class _Daemon:
+    """What lives as long as the process: settings, runtime, manager, signals."""
+
+    def __init__(self, options: KojidOptions, config: AdjutantConfig, login: Login) -> None:
+        self._settings = LiveSettings(options, config)
+        self._login = login
+        self._notifier = ServiceNotifier()
+
+    def run(self) -> int:
+        """Adopt, take tasks until told to end, end; return the exit code. A failed start gives the lock back."""
+        try:
+            identity = identify(self._login.session, self._settings().options)
+            runtime = self._runtime()
+            manager, parts = self._assemble(identity, runtime)
+            monitoring = start_monitoring(self._settings().config.monitoring, manager, parts)
+        except AdjutantError as error:
+            self._login.session.close()
+            if not self._settings().options.foreground:
+                log.exception("daemon.not_started", error=str(error))  # nobody reads stderr any more
+            raise
+        signals = self._take_signals(manager)
+        try:
+            end = manager.run()
+            self._notifier.stopping(end.text)
+            return self._finish(end, parts)
+        finally:
+            if monitoring is not None:
+                monitoring.stop()
+            signals.close()
+            runtime.close()
+
+    def _runtime(self) -> ImageKeeper:
+        runtime = create_container_manager(self._settings().config)
+        health = runtime.health_check()
+        for problem in health.problems:
+            log.warning("runtime.problem", problem=problem)
+        log.info("runtime.found", runtime=health.runtime, version=health.version, rootless=health.rootless)
+        return measured(runtime)
+
+    def _assemble(self, identity: HostIdentity, runtime: ImageKeeper) -> tuple[HostManager, Parts]:
+        settings = self._settings()
+        plugins = load_plugins(settings.options.plugin, settings.options.pluginpath)
+        plugins.register_callbacks(settings.options)
+        state_dir = Path(settings.config.state_dir)
+        _make_directory(state_dir)
+        return assemble(
+            Supplies(
+                session=self._login.session,
+                identity=identity,
+                settings=self._settings,
+                handlers=handler_table(plugin_handlers(plugins)),
+                runtime=runtime,
+                shared=SharedServices.create(settings.options, settings.config, runtime),
+                disk_paths=(state_dir, Path(settings.options.workdir)),
+                local=settings.config.runtime != "kubernetes",
+                on_adopted=lambda: self._notifier.ready(f"{identity.host_name}: taking tasks"),
+                on_check_in=self._notifier.alive,
+            )
+        )
+
+    def _take_signals(self, manager: HostManager) -> SignalThread:
+        asked = threading.Event()
+
+        def terminate() -> None:
+            if self._settings().config.stop == "drain" and not asked.is_set():
+                asked.set()
+                manager.request_drain()
+            else:
+                # A second signal does not wait for the tasks: they go on, and the next daemon adopts them.
+                manager.request_stop()
+
+        signals = SignalThread(
+            {
+                signal.SIGTERM: terminate,
+                signal.SIGINT: terminate,
+                signal.SIGUSR1: manager.request_restart,
+                signal.SIGHUP: self._reload,
+            }
+        )
+        signals.install()
+        return signals
+
+    def _reload(self) -> None:
+        self._settings.reload(lambda settings: set_up_logs(settings.options, settings.config))
+
+    def _finish(self, end: LoopEnd, parts: Parts) -> int:
+        mode = stop_mode(end, self._settings().config.stop)
+        logged_out = stop(parts, mode)
+        if end.reaction is Reaction.RESTART:
+            exec_successor(locked=not logged_out)
+        if end.error is None:
+            return 0
+        if isinstance(end.error, AdjutantError):
+            sys.stderr.write(f"{end.error}\n")
+        log.error("daemon.failed", reason=end.text, exc_info=None if isinstance(end.error, SessionLost) else end.error)
+        return 1
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"state_dir {path} cannot be made: {error.strerror}",
+            resolution="Set state_dir in adjutant.yaml to a directory the daemon may write.",
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""One object per host identity: check in, take, run, wake, cancel, adopt, sweep."""

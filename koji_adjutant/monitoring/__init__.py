@@ -1,0 +1,1 @@
+"""What the daemon shows of itself: a read-only view over HTTP."""

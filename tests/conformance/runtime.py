@@ -1,0 +1,63 @@
+"""What a test of the suite gets: a manager of some runtime, and containers that are gone when the test is over."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from koji_adjutant.container.interface import LABEL_WORKER, ContainerHandle, ContainerSpec
+from tests.conformance.images import FOREIGN, IMAGE
+from tests.conformance.scripts import IDLE
+
+
+@dataclass
+class Runtime:
+    """One runtime, for one test.
+
+    `manager` keeps `ContainerManager`, and what its capabilities say. `pulls` names images by how their pull ends: `denied`,
+    `missing`, `broken`.
+    """
+
+    name: str
+    manager: Any
+    pulls: Mapping[str, str]
+    small_disk: Path
+    """A directory on a file system of 256 KiB, mountable into containers."""
+    image: str = IMAGE
+    foreign_image: str = FOREIGN
+    worker: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def spec(self, **options: Any) -> ContainerSpec:
+        """A container of this test: idle, unless `command` says otherwise."""
+        labels = {LABEL_WORKER: self.worker, **options.pop("labels", {})}
+        base: dict[str, Any] = {"name": f"adjutant-{uuid.uuid4().hex[:12]}", "image": self.image, "command": IDLE}
+        return ContainerSpec(**base | options, labels=labels)
+
+    def created(self, **options: Any) -> ContainerHandle:
+        """A container that has not been started."""
+        handle: ContainerHandle = self.manager.create(self.spec(**options))
+        return handle
+
+    def running(self, **options: Any) -> ContainerHandle:
+        """A container that runs."""
+        handle = self.created(**options)
+        self.manager.start(handle)
+        return handle
+
+    def output(self, handle: ContainerHandle, argv: list[str], **options: Any) -> bytes:
+        """Stdout of a command that must succeed."""
+        result = self.manager.exec(handle, argv, **options)
+        assert (result.exit_code, result.stderr) == (0, b"")
+        return bytes(result.stdout)
+
+    def left(self) -> list[str]:
+        """Names of this test's containers that are there."""
+        return [info.handle.name for info in self.manager.list_managed({LABEL_WORKER: self.worker})]
+
+    def clean(self) -> None:
+        """Remove this test's containers."""
+        for info in self.manager.list_managed({LABEL_WORKER: self.worker}):
+            self.manager.remove(info.handle)

@@ -1,0 +1,2 @@
+hello-c: hello.c
+	$(CC) $(CFLAGS) -o $@ $<

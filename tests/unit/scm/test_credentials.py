@@ -1,0 +1,58 @@
+"""The operator's credentials for one container."""
+
+import shutil
+import stat
+
+import pytest
+
+from koji_adjutant.errors import ConfigurationError
+from koji_adjutant.scm.credentials import Credentials
+
+
+def test_the_copy_is_open_within_and_closed_around(tmp_path):
+    """Modes of the original (0600) mean nobody in a user namespace; links are followed, as in mounted secrets."""
+    original = tmp_path / "given"
+    (original / ".ssh").mkdir(parents=True, mode=0o700)
+    (original / ".ssh" / "id_rsa").write_text("key")
+    (original / ".ssh" / "id_rsa").chmod(0o600)
+    (original / ".netrc").symlink_to(".ssh/id_rsa")
+    credentials = Credentials(tmp_path / "copy", str(original))
+    assert credentials.copy() == {".ssh/id_rsa", ".netrc"}
+    mounted = (tmp_path / "copy" / "shown").stat().st_ino
+    assert credentials.copy() == {".ssh/id_rsa", ".netrc"}
+    assert (tmp_path / "copy" / "shown").stat().st_ino == mounted, "a running container would see nothing any more"
+    (mount,) = credentials.mounts
+    assert (mount.target, mount.read_only) == ("/credentials", True)
+    modes = [stat.S_IMODE((tmp_path / "copy" / path).stat().st_mode) for path in (".", "shown", "shown/.ssh/id_rsa")]
+    assert modes == [0o700, 0o755, 0o644]
+    credentials.remove()
+    credentials.remove()
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("original", [None, "absent", "file"])
+def test_no_directory_means_none(tmp_path, original):
+    """As kojid: a setting that names no directory gives nothing, and says nothing."""
+    (tmp_path / "file").touch()
+    credentials = Credentials(tmp_path / "copy", original and str(tmp_path / original))
+    assert (credentials.given, credentials.copy(), credentials.mounts) == (False, frozenset(), ())
+
+
+def test_what_is_no_file_is_left_out(tmp_path):
+    """A link to nothing keeps nobody from checking out."""
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "dangling").symlink_to("absent")
+    (tmp_path / "given" / "key").touch()
+    assert Credentials(tmp_path / "copy", str(tmp_path / "given")).copy() == {"key"}
+
+
+def test_what_cannot_be_copied_is_the_operators(tmp_path, monkeypatch):
+    """Named by the setting."""
+    (tmp_path / "given").mkdir()
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(shutil, "copytree", refuse)
+    with pytest.raises(ConfigurationError, match=r"scm_credentials_dir .*/given cannot be copied"):
+        Credentials(tmp_path / "copy", str(tmp_path / "given")).copy()
