@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from koji_adjutant.container.interface import LABEL_ROLE
+from koji_adjutant.container.interface import LABEL_TASK
 from tests.support.farm import Farm
 from tests.support.farm_fixtures import MakeFarm
 
+pytestmark = pytest.mark.alone
 WITHIN = 5.0
 
 
@@ -25,7 +26,7 @@ def _cancel(farm: Farm, task: int) -> float:
 
 def _left(farm: Farm, task: int) -> list[str]:
     """Containers, processes and mounts of a task on this machine."""
-    names = [info.handle.name for info in farm.containers() if info.labels.get("io.koji.adjutant.task") == str(task)]
+    names = [info.handle.name for info in farm.containers() if info.labels.get(LABEL_TASK) == str(task)]
     directories = [str(path) for path in farm.directory.glob(f"state/*/tasks/{task}")]
     mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"/tasks/{task}/" in line]
     return names + directories + [line for line in mounts if str(farm.directory) in line]
@@ -46,8 +47,8 @@ def _processes(farm: Farm, marker: str) -> list[str]:
         if marker.encode() in command + environ:
             found.append((command.replace(b"\0", b" ").decode(errors="replace"), cgroup))
     # Asked for after the processes were seen: the container of each of them is listed, or the process has ended with it.
-    preparing = [info.handle.id for info in farm.containers() if info.labels[LABEL_ROLE] == "prepare"]
-    return [command for command, cgroup in found if not any(each in cgroup for each in preparing)]
+    others = [info.handle.id for info in farm.containers() if LABEL_TASK not in info.labels]
+    return [command for command, cgroup in found if not any(other in cgroup for other in others)]
 
 
 def _gone(farm: Farm, task: int, marker: str, cancelled_at: float) -> None:
