@@ -18,7 +18,7 @@ from tests.distro.make import Distro
 from tests.support.farm import Farm
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.podman, pytest.mark.distro, pytest.mark.timeout(600), pytest.mark.xdist_group("desk")]
+pytestmark = [pytest.mark.podman, pytest.mark.distro, pytest.mark.timeout(600)]
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
