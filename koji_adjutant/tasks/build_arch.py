@@ -12,7 +12,7 @@ import koji.util
 
 from koji_adjutant.buildroot import commands
 from koji_adjutant.buildroot.rpm_build import BuildRequest, RpmBuild
-from koji_adjutant.errors import ContainerError, Interrupted
+from koji_adjutant.errors import Interrupted
 from koji_adjutant.tasks.base import ThreadedTask
 from koji_adjutant.tasks.build_results import BuildResults
 from koji_adjutant.tasks.buildroot_record import BuildrootRecord, repo_tag
@@ -121,21 +121,9 @@ class _Build:
             minspace=self._context.options.minspace << 20,
         )
         build = RpmBuild(opened.root, request, logs)
-        try:
+        with self._work.listed_after(opened):
             build.run()
-        finally:
-            self._list_at_end(opened)
         logs.state("Finish: run")
         results = BuildResults(self._context, opened.root, opened.plan, opened.prepared, build, self._record.id)
         with self._work.phase("results"):
             return results.collect(keep_srpm=keep_srpm), results.extra_logs
-
-    def _list_at_end(self, opened: OpenRoot) -> None:
-        """After the build, also a failed one: tell the hub what the root holds."""
-        if self._context.interruption.event.is_set():
-            return
-        try:
-            self._work.update_list(opened)
-        except ContainerError as error:
-            # The build's own end is what counts; a dead container is told by it.
-            self._context.log.warning("buildroot.final_contents_unknown", error=str(error))

@@ -93,11 +93,8 @@ class WrapperBuild:
             if begun.completed:
                 return self._completed(begun, srpm, checkout, posixpath.basename(spec))
         build = RpmBuild(opened.root, BuildRequest(srpm, NO_ARCH, opened.plan.limits.memory_bytes), self._logs)
-        try:
+        with self._work.listed_after(opened):
             build.run()
-        finally:
-            if not self._context.interruption.event.is_set():
-                self._work.update_list(opened)
         return self._results(opened, checkout, posixpath.basename(spec))
 
     def _with_spec(self, checkout: Checkout, opened: OpenRoot) -> tuple[Checkout, str]:
