@@ -55,24 +55,27 @@ def crowded_rig(request: pytest.FixtureRequest, podman_socket: Path, empty_image
 
 def test_end_of_the_command_ends_its_children(rig: StepRig) -> None:
     """Children in sessions of their own do not outlive the step, and their output so far is there."""
-    ran = rig.run("(setsid sh -c 'echo child; exec sleep 1000' &); sleep 0.5; exit 3")
+    # The pipe tells when the child has written; descriptor 4 is the step's own output.
+    child = "(setsid sh -c 'echo child >&4; echo there; exec sleep 1000 >&4' &)"
+    ran = rig.run(f"exec 4>&1; {child} | read word; exit 3")
     assert (ran.status.exit_code, ran.out) == (3, b"child\n")
     assert rig.processes() == []
 
 
 def test_time_out_kills_all(rig: StepRig) -> None:
     """The time-out ends the command and its double-forked children, though they ignore SIGTERM."""
-    ran = rig.run(STUBBORN, timeout=1.0)
-    assert (ran.status.end, ran.status.message) == (StepEnd.TIMEOUT, "ran for 1.0 s, its time-out")
+    ran = rig.run(STUBBORN, timeout=3.0)
+    assert (ran.status.end, ran.status.message) == (StepEnd.TIMEOUT, "ran for 3.0 s, its time-out")
     assert ran.out.startswith(b"started\n")
     assert rig.processes() == []
 
 
 def test_silence_kills_all(rig: StepRig) -> None:
     """A step that writes nothing for its time is ended; writing keeps it alive."""
-    ran = rig.run("for i in 1 2 3 4; do echo $i; sleep 0.5; done; sleep 1000", no_output_timeout=1.5)
-    assert (ran.status.end, ran.out) == (StepEnd.NO_OUTPUT, b"1\n2\n3\n4\n")
-    assert ran.status.message == "wrote nothing for 1.5 s"
+    # Eight times half a second is more than the time, half a second much less: also where a sleep takes longer.
+    ran = rig.run("for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.5; done; sleep 1000", no_output_timeout=3.5)
+    assert (ran.status.end, ran.out) == (StepEnd.NO_OUTPUT, b"1\n2\n3\n4\n5\n6\n7\n8\n")
+    assert ran.status.message == "wrote nothing for 3.5 s"
     assert rig.processes() == []
 
 
@@ -80,6 +83,7 @@ def test_cancel_kills_all_within_seconds(rig: StepRig) -> None:
     """A cancelled step is gone with all its processes within five seconds, its output is there."""
     spec = rig.spec(STUBBORN)
     rig.steps.start(rig.task, spec)
+    _wait_for(lambda: _output(rig, spec.name).startswith(b"started\n"))
     rig.steps.cancel(rig.task, spec.name)
     cancelled = time.time()
     ran = rig.run_spec(spec)
@@ -94,7 +98,7 @@ def test_cancel_lets_a_command_clean_up(rig: StepRig) -> None:
     script = "trap 'echo cleaned; exit 7' TERM; echo ready; while :; do sleep 0.1; done"
     spec = rig.spec(script, separate_stderr=True)
     rig.steps.start(rig.task, spec)
-    _wait_for(lambda: (rig.directory / spec.name / "out").read_bytes() == b"ready\n")
+    _wait_for(lambda: _output(rig, spec.name) == b"ready\n")
     rig.steps.cancel(rig.task, spec.name)
     ran = rig.run_spec(spec)
     assert (ran.status.end, ran.status.exit_code, ran.out) == (StepEnd.CANCELLED, 7, b"ready\ncleaned\n")
@@ -242,7 +246,7 @@ def _lose(rig: StepRig, kill: Callable[[], object], out: Recorder | None = None)
     too_late = threading.Event()
 
     def act() -> None:
-        seen.some.wait(30)
+        seen.some.wait(120)
         kill()
         killed.append(time.monotonic())
         if not noticed.wait(30):
@@ -260,7 +264,13 @@ def _lose(rig: StepRig, kill: Callable[[], object], out: Recorder | None = None)
         assert not too_late.is_set()
 
 
-def _wait_for(condition: Callable[[], bool], timeout: float = 30.0) -> None:
+def _output(rig: StepRig, name: str) -> bytes:
+    """What a step has written so far."""
+    path = rig.directory / name / "out"
+    return path.read_bytes() if path.exists() else b""
+
+
+def _wait_for(condition: Callable[[], bool], timeout: float = 120.0) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline

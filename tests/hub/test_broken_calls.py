@@ -109,13 +109,13 @@ def test_slow_call_holds_nobody_up(minihub, builder):
 
     def wait(_call):
         entered.set()
-        assert gate.wait(30)
+        assert gate.wait(60)
 
     minihub.before_call = on("host.getID", wait)
     found = []
     slow = threading.Thread(target=lambda: found.append(builder.session.host.getID()))
     slow.start()
-    assert entered.wait(30)
+    assert entered.wait(60)
     assert minihub.call("getHost", builder.name)["id"] == builder.id
     gate.set()
     slow.join(30)

@@ -117,7 +117,7 @@ def test_a_failure_instead_of_a_result_is_finished_by_the_next_daemon(
     task = hub.add_task("work")
     hub.before.update({"host.closeTask": refuse, "host.failTask": away})
     first.one_pass()
-    assert asked.wait(10)
+    assert asked.wait(60)
     first.die()
     hub.before.clear()
     second = start(handler)
