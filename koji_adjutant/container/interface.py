@@ -20,7 +20,7 @@ import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 LABEL_MANAGED = "io.koji.adjutant.managed"
 """`true` on everything this project makes in a runtime."""
@@ -333,6 +333,20 @@ class SupportsCommit(Protocol):
 
     def remove_image(self, reference: str) -> bool:
         """Remove an image; False (and nothing done) while a container uses it; True when it is gone or was not there."""
+
+
+@runtime_checkable
+class SupportsSync(Protocol):
+    """Brings what a crash of the machine would take from an image to the disk."""
+
+    def sync_image(self, reference: str, pause: Callable[[float], None]) -> bool:
+        """Have the files of an image on the disk; False where this process cannot see them.
+
+        `pause` is called after each file with the seconds that it took, and may wait.
+
+        Raises:
+            ImageError: `missing`. OSError: a file went away, or cannot be written.
+        """
 
 
 class ImageKeeper(ContainerManager, SupportsCommit, Protocol):
