@@ -40,8 +40,8 @@ def rig(shared_rig: StepRig, request: pytest.FixtureRequest) -> StepRig:
 
 @pytest.fixture(params=KINDS)
 def own_rig(request: pytest.FixtureRequest, podman_socket: Path, empty_image: str) -> Iterator[StepRig]:
-    """A pair for one test, which may destroy it; little memory and few processes."""
-    limits = ResourceLimits(memory_bytes=LIMIT, pids=150)
+    """A pair for one test, which may destroy it; little memory."""
+    limits = ResourceLimits(memory_bytes=LIMIT)
     with step_rig(podman_socket, empty_image, request.param, limits=limits) as found:
         yield found.for_test(request.node)
 

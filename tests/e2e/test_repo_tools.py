@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from koji_adjutant.buildroot.bootstrap import REPOSITORY
+from tests.distro.cache import cache_dir, locked
 from tests.distro.make import Distro
 from tests.support.farm import Farm
 
@@ -17,8 +18,15 @@ pytestmark = [pytest.mark.podman, pytest.mark.distro]
 
 
 @pytest.fixture
+def alone() -> Iterator[None]:
+    """Let no other farm make tools of the same packages: they have one name, and who is last to make them replaces it."""
+    with locked(cache_dir() / "own-tools.lock"):
+        yield
+
+
+@pytest.fixture
 def farm(
-    request: pytest.FixtureRequest, tmp_path: Path, distro: Distro, podman_socket: Path, tools_image: str
+    request: pytest.FixtureRequest, alone: None, tmp_path: Path, distro: Distro, podman_socket: Path, tools_image: str
 ) -> Iterator[Farm]:
     """A farm whose tag has the extra settings of the test's parameter; its tools images go at the end."""
     images = {"tools": tools_image, "bootstrap": "auto"}

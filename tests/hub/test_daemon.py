@@ -191,8 +191,8 @@ def test_the_view_is_served(site: Site, systemd: socket.socket) -> None:
     with requests.Session() as session:
         session.trust_env = False
         address = f"http://127.0.0.1:{site.port}"
-        site.until(lambda: session.get(f"{address}/readyz", timeout=10).status_code == 200, "readiness")
-        text = session.get(f"{address}/metrics", timeout=10).text
+        site.until(lambda: session.get(f"{address}/readyz", timeout=60).status_code == 200, "readiness")
+        text = session.get(f"{address}/metrics", timeout=60).text
     assert 'koji_adjutant_hub_call_seconds_count{method="host.openTask"} 1.0' in text
     assert 'koji_adjutant_tasks_total{method="sleep",result="closed"} 1.0' in text
 
