@@ -21,6 +21,7 @@ import pytest
 from koji_adjutant.manager.parts import LoopEnd
 from koji_adjutant.manager.stopping import stop, stop_mode
 from koji_adjutant.minihub.hub import Credentials, MiniHub
+from tests.support.free_port import free_port
 from tests.support.manager_fakes import FakeRuntime
 from tests.support.manager_process import log_in, make
 
@@ -29,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def minihub(tmp_path: Path) -> Iterator[MiniHub]:
-    with MiniHub(tmp_path / "hub") as hub:
+    with MiniHub(tmp_path / "hub", port=free_port()) as hub:
         yield hub
 
 

@@ -22,6 +22,7 @@ from koji_adjutant.container.podman_manager import PodmanManager
 from koji_adjutant.hub.identity import HostIdentity
 from koji_adjutant.minihub import MiniHub
 from koji_adjutant.minihub.options import HubOptions
+from tests.support.free_port import free_port
 
 ROOT = Path(__file__).parents[2]
 HOST = "builder"
@@ -44,7 +45,8 @@ class Farm:
     daemons: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        self.hub = MiniHub(self.directory / "hub", options=HubOptions(run_interval=0.2))
+        # Where it is paused nobody else gets its port.
+        self.hub = MiniHub(self.directory / "hub", options=HubOptions(run_interval=0.2), port=free_port())
         self.hub.start()
         self.hub.add_host(HOST, "x86_64", password="of the builder", capacity=20.0)
         self.hub.add_tag(TAG, "x86_64", extra=dict(self.extra))
