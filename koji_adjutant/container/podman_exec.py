@@ -224,11 +224,13 @@ class PodmanExec:
             left = kill_marked(mark)
             try:
                 found = self._api.get(f"/exec/{session}/json", timeout=20)
-                ended = found["CanRemove"] or not self._running(handle)
+                ended = found.get("CanRemove") or not self._running(handle)
             except ContainerError:
                 # The container and its sessions may be gone, which ends the command as well.
                 break
             if ended or self._clock() > given_up:
+                # It may have begun after the first look, and left children.
+                left = kill_marked(mark)
                 break
             if found["Running"] and found["Pid"]:
                 kill_process(found["Pid"])
