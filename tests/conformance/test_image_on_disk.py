@@ -31,12 +31,12 @@ def test_every_file_of_a_committed_image(podman_socket: Path, empty_image: str, 
     name = f"adjutant-disk-{uuid.uuid4().hex[:12]}"
     handle = manager.create(ContainerSpec(name, empty_image, ("none",), labels={LABEL_WORKER: name}))
     try:
-        for number in range(50):
+        for number in range(20):
             manager.copy_to(handle, b"x" * 5000, f"/run/file-{number}")
         image = manager.commit(handle, reference, {})
         took: list[float] = []
         assert manager.sync_image(image.id, took.append)
-        assert len(took) > 50
+        assert len(took) > 20
     finally:
         manager.remove(handle)
         manager.remove_image(reference)
