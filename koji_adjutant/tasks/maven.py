@@ -8,9 +8,9 @@ from typing import Any
 import koji
 import koji.tasks
 
-from koji_adjutant.errors import Interrupted
 from koji_adjutant.tasks.base import ThreadedTask
 from koji_adjutant.tasks.build_record import BuildRecord
+from koji_adjutant.tasks.given_back import ends_build
 
 PASSED_ON = (
     "goals",
@@ -48,10 +48,8 @@ class MavenTask(ThreadedTask, koji.tasks.MultiPlatformTask):
         build = None if opts.get("scratch") else self._begin(record, results["maven_info"], dest, opts)
         try:
             self._deliver(results, record, build, info, opts, repo_id)
-        except Interrupted:
-            raise
-        except BaseException:
-            if build is not None:
+        except BaseException as error:
+            if build is not None and ends_build(error):
                 record.fail()
             raise
         if build is not None and not opts.get("skip_tag"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -100,7 +99,6 @@ class WrapperBuild:
     def _with_spec(self, checkout: Checkout, opened: OpenRoot) -> tuple[Checkout, str]:
         """Return the checkout with artifacts and rendered spec, and the spec's path in it. Made anew at each call."""
         tree = self._context.directory / "wrapper-tree"
-        shutil.rmtree(tree, ignore_errors=True)
         copy_tree(checkout.tree, tree)
         template = find_template(tree, checkout.inside)
         if template is None:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import koji
+import koji.tasks
 import pytest
 
-from koji_adjutant.errors import Interrupted
+from koji_adjutant.errors import DiskFull, Interrupted, RuntimeUnavailable, SessionLost
 from koji_adjutant.hub.rpm_header import SRPMHeader
 from koji_adjutant.tasks import build
 from koji_adjutant.tasks.build import BuildTask
@@ -195,6 +196,23 @@ def test_failed_child_fails_build_and_task(scene, hub):
         scene().run()
     assert hub.builds[0]["state"] == FAILED
     assert "tag" not in hub.asked
+
+
+@pytest.mark.parametrize(
+    "error",
+    [DiskFull("no space left"), RuntimeUnavailable("away"), koji.tasks.RefuseTask("not here"), SessionLost("lost")],
+)
+def test_task_that_goes_on_elsewhere_fails_no_build(scene, hub, error):
+    """Given back or taken up by another daemon: that run finds the build and completes it."""
+    task = scene()
+    hub.host_completeBuild = lambda *_, **__: (_ for _ in ()).throw(error)
+    with pytest.raises(type(error)):
+        task.run()
+    assert [row["state"] for row in hub.builds] == [BUILDING]
+    del hub.host_completeBuild
+    task.forget()
+    task.run()
+    assert [row["state"] for row in hub.builds] == [COMPLETE]
 
 
 @pytest.mark.parametrize(
