@@ -128,6 +128,11 @@ class ContainerSpec:
     """A user namespace of its own (65536 ids). False only where an operator turned it off."""
     capabilities: Sequence[str] = ()
     """Added to the runtime's default set, without `CAP_` (`NET_ADMIN`). They count inside the user namespace."""
+    privileged: bool = False
+    """All capabilities and devices of the machine, its live `/dev`, no seccomp: root in it is root on the machine.
+
+    Only without a user namespace (`userns` False). A runtime that has no such containers says `CapabilityMissing`.
+    """
     seccomp_profile: str | None = None
     """Path of a seccomp profile on the machine of the runtime; None: the runtime's default."""
     init: bool = True

@@ -65,11 +65,12 @@ class BuildrootTask(ThreadedTask):
         group: str = "build",
         network: bool = False,
         failed: Callable[[BaseException], None] = _nothing,
+        keep: bool = True,
     ) -> dict[str, Any]:
         """Do the work of `begin` in a buildroot of `arch`; return its result. `group` and `network` stand in mock_config.log.
 
-        After a failure the buildroot is expired, `failed` is called and the root kept for who wants to look at it; what goes
-        wrong with that is never told in the failure's place.
+        After a failure the buildroot is expired, `failed` is called and, if `keep`, the root stays for who wants to look at it;
+        what goes wrong with that is never told in the failure's place.
         """
         record = BuildrootRecord(self, repo, koji.canonArch(arch))
         with TaskLogs(self.context) as logs:
@@ -84,7 +85,8 @@ class BuildrootTask(ThreadedTask):
             except BaseException as error:
                 record.expire_failed()
                 failed(error)
-                keep_failed_root(self.context, error)
+                if keep:
+                    keep_failed_root(self.context, error)
                 raise
 
     def expire_root(self, result: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from koji_adjutant.buildroot.host_report import LOG_NAME as HW_INFO_LOG
 from koji_adjutant.buildroot.host_report import hw_info_command
 from koji_adjutant.buildroot.per_task import WORK_DIRECTORIES, per_task_files
-from koji_adjutant.buildroot.provenance import buildroot_list
+from koji_adjutant.buildroot.provenance import Provenance, buildroot_list
 from koji_adjutant.buildroot.root import DNF_LOGS, Root
 from koji_adjutant.container.interface import ImageInfo
 from koji_adjutant.errors import ContainerError, HubError, SessionLost
@@ -183,6 +183,10 @@ class RootWork:
         except (ContainerError, HubError, OSError) as error:
             # A dead container, a hub that is away, a disk that the work has filled.
             self._context.log.warning("buildroot.final_contents_unknown", error=str(error))
+
+    def provenance(self, opened: OpenRoot) -> Provenance:
+        """Return what repository and hub say about packages of the root's repo."""
+        return self._opener.provenance(opened.plan)
 
     def _list(self, root: Root, plan: RootPlan) -> None:
         self._record.set_list(self._entries(root, plan))
