@@ -21,7 +21,6 @@ from koji_adjutant.tasks.base import ThreadedTask
 from koji_adjutant.tasks.build_options import Aim
 from koji_adjutant.tasks.build_packages import BuiltPackages, merge
 from koji_adjutant.tasks.build_record import BuildRecord, move_to_scratch
-from koji_adjutant.tasks.given_back import ends_build
 from koji_adjutant.tasks.source_package import fetch_package
 
 
@@ -144,8 +143,7 @@ class BuildTask(ThreadedTask):
         try:
             record.complete(self._packages(plan, srpm, header, arches))
         except BaseException as error:
-            if ends_build(error):
-                record.fail()
+            record.fail_with(error)
             raise
 
     def _packages(self, plan: Plan, srpm: str, header: SRPMHeader, arches: list[str]) -> BuiltPackages:

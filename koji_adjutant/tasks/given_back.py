@@ -5,6 +5,7 @@ from __future__ import annotations
 import koji
 import koji.tasks
 
+from koji_adjutant.disk import is_full
 from koji_adjutant.errors import (
     CapabilityMissing,
     ContainerError,
@@ -48,6 +49,6 @@ def is_infrastructure(error: ContainerError) -> bool:
 
 def ends_build(error: BaseException) -> bool:
     """Whether the build that a task makes has failed with it: not where another run of the task goes on with the build."""
-    if isinstance(error, ANOTHER_RUN):
+    if isinstance(error, ANOTHER_RUN) or is_full(error):
         return False
     return not (isinstance(error, ContainerError) and is_infrastructure(error))

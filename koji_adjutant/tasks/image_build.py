@@ -14,7 +14,6 @@ import koji
 
 from koji_adjutant.tasks.base import ThreadedTask
 from koji_adjutant.tasks.build_record import BuildRecord
-from koji_adjutant.tasks.given_back import ends_build
 
 
 @dataclass(frozen=True)
@@ -119,8 +118,8 @@ class ImageBuildTask(ThreadedTask):
                 self._wrap(plan, build, {arch: results[child] for arch, child in children.items()}, children)
             self._deliver(record, {str(child): result for child, result in results.items()}, build)
         except BaseException as error:
-            if build is not None and ends_build(error):
-                record.fail()
+            if build is not None:
+                record.fail_with(error)
             raise
         return children
 

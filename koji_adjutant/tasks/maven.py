@@ -10,7 +10,6 @@ import koji.tasks
 
 from koji_adjutant.tasks.base import ThreadedTask
 from koji_adjutant.tasks.build_record import BuildRecord
-from koji_adjutant.tasks.given_back import ends_build
 
 PASSED_ON = (
     "goals",
@@ -49,8 +48,8 @@ class MavenTask(ThreadedTask, koji.tasks.MultiPlatformTask):
         try:
             self._deliver(results, record, build, info, opts, repo_id)
         except BaseException as error:
-            if build is not None and ends_build(error):
-                record.fail()
+            if build is not None:
+                record.fail_with(error)
             raise
         if build is not None and not opts.get("skip_tag"):
             arguments_of_tag = [dest["id"], record.id, False, None, True]

@@ -70,8 +70,12 @@ class WrapperRPMTask(BuildrootTask):
             ).run
 
         def failed(error: BaseException) -> None:
-            if begun is not None and ends_build(error):
+            if begun is None:
+                return
+            if ends_build(error):
                 self._fail(begun)
+            else:
+                self.context.given_up = lambda: self._fail(begun)
 
         return self.in_root(repo, arch, begin, group=GROUP, failed=failed)
 
@@ -120,8 +124,7 @@ class WrapperRPMTask(BuildrootTask):
         try:
             record.complete(packages)
         except BaseException as error:
-            if ends_build(error):
-                record.fail()
+            record.fail_with(error)
             raise
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import NOT_HERE
 from tests.distro.make import Distro
-from tests.support.farm import TAG, Farm
+from tests.support.farm import HOST, TAG, Farm
 from tests.support.git_server import GitServer, reachable_address
 
 pytestmark = [pytest.mark.podman, pytest.mark.distro]
@@ -62,9 +62,7 @@ def site(
             farm.hub.add_target(DEST, TAG, DEST)
             for package in ("test-image", "test-live"):
                 farm.hub.add_package(DEST, package)
-            host = farm.hub.call("getHost", "builder")["name"]
-            for channel in ("image", "livemedia"):
-                farm.hub.call("addHostToChannel", host, channel, create=True)
+            farm.hub.call("addHostToChannel", HOST, "livemedia", create=True)
             farm.write_conf(allowed_scms=f"{address}*:/*:no:")
             farm.start()
             yield Site(farm, git)
@@ -128,7 +126,7 @@ def test_kiwi_that_fails(site: Site, distro: Distro) -> None:
     task = kiwi(site, distro, "broken")
     assert farm.ended(task) == "FAILED"
     child = site.child(task, "createKiwiImage")
-    assert farm.fault(child) == "GenericError Kiwi failed"
+    assert "Kiwi failed" in farm.fault(child)
     assert "this image cannot be made" in farm.text(child, "image-root.x86_64.log")
     assert farm.hub.call("getBuild", "broken-1.0-1")["state"] == koji.BUILD_STATES["FAILED"]
     farm.until(lambda: not [info for info in farm.containers() if "prepare" not in info.handle.name], "the clean-up")

@@ -1,5 +1,6 @@
 """The task `build` over several daemons, against a hub that keeps what it is told."""
 
+import errno
 from pathlib import Path
 
 import koji
@@ -200,7 +201,13 @@ def test_failed_child_fails_build_and_task(scene, hub):
 
 @pytest.mark.parametrize(
     "error",
-    [DiskFull("no space left"), RuntimeUnavailable("away"), koji.tasks.RefuseTask("not here"), SessionLost("lost")],
+    [
+        OSError(errno.ENOSPC, "no space"),
+        DiskFull("no space left"),
+        RuntimeUnavailable("away"),
+        koji.tasks.RefuseTask("not here"),
+        SessionLost("lost"),
+    ],
 )
 def test_task_that_goes_on_elsewhere_fails_no_build(scene, hub, error):
     """Given back or taken up by another daemon: that run finds the build and completes it."""
@@ -213,6 +220,17 @@ def test_task_that_goes_on_elsewhere_fails_no_build(scene, hub, error):
     task.forget()
     task.run()
     assert [row["state"] for row in hub.builds] == [COMPLETE]
+
+
+def test_task_that_is_given_up_fails_its_build(scene, hub):
+    """The verdict policy made a failure of what would have been given back."""
+    hub.host_completeBuild = lambda *_, **__: (_ for _ in ()).throw(DiskFull("no space left"))
+    task = scene().task()
+    with pytest.raises(DiskFull):
+        task.run()
+    task.context.given_up()
+    task.context.journal.close()
+    assert [row["state"] for row in hub.builds] == [FAILED]
 
 
 @pytest.mark.parametrize(
