@@ -39,7 +39,7 @@ class KiwiBuildTask(ImageBuildTask):
         repo = self.once("repo", lambda: self.getRepo(build_tag))
         config = self.session.getBuildConfig(build_tag)
         chosen = tag_arches(config, arches)
-        options = {
+        options: dict[str, Any] = {
             "scratch": False,
             "optional_arches": [],
             **{key: value for key, value in (opts or {}).items() if value},
