@@ -141,8 +141,8 @@ GROUPS = {
     "build": [*_BUILD, "gcc", "make"],
     "build-minimal": _BUILD,
     "srpm-build": _words("bash distro-release git-core make redhat-rpm-config rpm-build shadow-utils tar unzip xz"),
-    "kiwi-build": _words("bash coreutils distro-release grep image-tools make shadow-utils util-linux"),
-    "livemedia-build": _words("bash coreutils distro-release grep image-tools shadow-utils util-linux"),
+    "kiwi-build": _words("bash coreutils distro-release image-tools make shadow-utils"),
+    "livemedia-build": _words("bash coreutils distro-release image-tools shadow-utils"),
     "oddities": ["adjutant-oddities"],
     "tools": _words("""bash coreutils createrepo_c curl distro-release dnf dnf-plugins-core findutils git-core glibc-common
         grep gzip hostname iproute procps-ng python3 rpm rpm-build sed shadow-utils tar util-linux which xz zstd"""),
