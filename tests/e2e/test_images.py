@@ -72,7 +72,7 @@ def site(
 
 def kiwi(site: Site, distro: Distro, name: str, **options: object) -> int:
     """Ask for an image of a description in git, beside which stands the package that will be in it."""
-    package = next(distro.repo.glob("**/git-1-*.rpm"))
+    package = next(distro.repo.glob("**/distro-release-1-*.rpm"))
     files = {
         "image/config.kiwi": KIWI.format(name=name).encode(),
         "image/more.kiwi": MORE.encode(),
@@ -103,7 +103,7 @@ def test_kiwi_image_from_git_to_tag(site: Site, distro: Distro) -> None:
         "release": "1",
         "files": ["image-1.packages", "image-1.raw"],
     }
-    assert [entry["name"] for entry in result["rpmlist"]] == ["git"]
+    assert [entry["name"] for entry in result["rpmlist"]] == ["distro-release"]
     description = farm.text(child, "config.x86_64.kiwi")
     assert f"/repos/{TAG}/{farm.repo_id}/x86_64" in description
     assert '<package name="git" />' in description
