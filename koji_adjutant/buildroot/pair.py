@@ -8,12 +8,11 @@ What a build writes stands on a plain file system below the task's own directory
 from __future__ import annotations
 
 import contextlib
-import os
 import posixpath
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from koji_adjutant.buildroot.host_files import HostFiles
@@ -24,6 +23,7 @@ from koji_adjutant.container.interface import (
     ContainerSpec,
     ContainerState,
     ContainerStatus,
+    MountAccess,
     MountKind,
     Network,
     ResourceLimits,
@@ -69,25 +69,34 @@ class PairRequest:
     """`task` has all of the machine's devices and rights (images)."""
     mounts: Sequence[VolumeMount] = ()
     """Further mounts of `task`, which `tools` does not see (runroot)."""
+    companions: Sequence[ContainerSpec] = ()
+    """Further companions of `task` that the caller may make, without `companion_of` (see `ContainerSpec.companions`)."""
 
 
 class ContainerPair:
     """A running pair. `tools` starts in the background: nothing needs it before the root is asked something."""
 
     def __init__(
-        self, manager: ContainerManager, task: ContainerHandle, request: PairRequest, *, patience: float
+        self,
+        manager: ContainerManager,
+        task: ContainerHandle,
+        tools: ContainerSpec,
+        request: PairRequest,
+        *,
+        patience: float,
     ) -> None:
         self.task = task
         self.files: HostFiles | None = None
         """What the build writes below `/builddir`, where the daemon sees it as a path."""
-        if (builddir := _visible(request.directory / "builddir")) is not None:
-            self.files = HostFiles(builddir, "/builddir")
+        readable = manager.mount_access() is MountAccess.READABLE
+        if readable:
+            self.files = HostFiles(request.directory / "builddir", "/builddir")
         self._manager = manager
         self._starting: Future[ContainerHandle] = Future()
-        threading.Thread(target=self._start_tools, args=(request,), name=f"{request.name}-tools", daemon=True).start()
-        steps_dir = _visible(request.directory / "steps")
+        threading.Thread(target=self._start_tools, args=(tools,), name=tools.name, daemon=True).start()
+        steps_dir = request.directory / "steps" if readable else None
         # Where steps are read as files, `tools` need not be there to follow them.
-        reader = None if steps_dir is not None else self.tools
+        reader = None if readable else self.tools
         self.steps = ContainerSteps(manager, task, reader, host_dir=steps_dir, patience=patience)
 
     @property
@@ -105,9 +114,9 @@ class ContainerPair:
             self._manager.remove(self.tools)
         self._manager.remove(self.task)
 
-    def _start_tools(self, request: PairRequest) -> None:
+    def _start_tools(self, spec: ContainerSpec) -> None:
         try:
-            self._starting.set_result(running(self._manager, _tools_spec(request, self.task)))
+            self._starting.set_result(running(self._manager, replace(spec, companion_of=self.task)))
         except BaseException as error:  # noqa: BLE001 - handed to whoever asks for `tools`
             self._starting.set_exception(error)
 
@@ -130,7 +139,10 @@ def create_pair(manager: ContainerManager, request: PairRequest, *, patience: fl
         if not path.exists():
             path.mkdir(parents=True)
             path.chmod(mode)
-    return ContainerPair(manager, running(manager, _task_spec(request)), request, patience=patience)
+    # Made once: labels may hold a time, and what is announced must be what is asked for.
+    tools = _tools_spec(request)
+    task = replace(_task_spec(request), companions=(tools, *request.companions))
+    return ContainerPair(manager, running(manager, task), tools, request, patience=patience)
 
 
 def running(manager: ContainerManager, spec: ContainerSpec) -> ContainerHandle:
@@ -149,11 +161,6 @@ def running(manager: ContainerManager, spec: ContainerSpec) -> ContainerHandle:
     if state.status is not ContainerStatus.RUNNING:
         manager.start(handle)
     return handle
-
-
-def _visible(path: Path) -> Path | None:
-    # A daemon without root cannot read what the mapped root of a user namespace keeps at mode 0700.
-    return path if os.geteuid() == 0 else None
 
 
 def _task_spec(request: PairRequest) -> ContainerSpec:
@@ -181,7 +188,8 @@ def _task_spec(request: PairRequest) -> ContainerSpec:
     )
 
 
-def _tools_spec(request: PairRequest, task: ContainerHandle) -> ContainerSpec:
+def _tools_spec(request: PairRequest) -> ContainerSpec:
+    """All of `tools` but the container it joins."""
     return ContainerSpec(
         name=f"{request.name}-tools",
         image=request.tools_image,
@@ -192,12 +200,11 @@ def _tools_spec(request: PairRequest, task: ContainerHandle) -> ContainerSpec:
             *_build_mounts(request, BUILDROOT, owned=False),
             VolumeMount(f"{BUILDROOT}/proc", kind=MountKind.PROC, read_only=False),
             VolumeMount(f"{BUILDROOT}/dev", kind=MountKind.DEVICES, read_only=False),
-            VolumeMount(PROXY_DIR, str(request.directory / "proxy"), read_only=True),
+            *((VolumeMount(PROXY_DIR, str(request.directory / "proxy"), read_only=True),) if request.relay else ()),
         ),
         limits=request.tools_limits,
         network=request.tools_network,
         userns=request.userns,
-        companion_of=task,
         companion_root=BUILDROOT,
         seccomp_profile=request.tools_seccomp_profile,
     )

@@ -86,6 +86,12 @@ class KubernetesSection(Section):
     runner_directory: AbsolutePath = Field(
         Path("/usr/lib/koji-adjutant/static"), description="Directory of these programs in that image."
     )
+    empty_image: str = Field(
+        "registry.k8s.io/pause:3.9",
+        min_length=1,
+        description="Image of the container `task`, whose root becomes the build's: it must hold nothing that a build could "
+        "take for a part of its root. A cluster's own pause image is on every node already.",
+    )
     node_selector: Annotated[Mapping[str, str], BeforeValidator(parse_selector)] = Field(
         default_factory=dict,
         description="Labels a node must carry to run task pods, as a mapping (`label=value,label=value` in the variable).",

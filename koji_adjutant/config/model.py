@@ -127,3 +127,19 @@ class AdjutantConfig(Section):
             message = f"hosts names {', '.join(twice)} more than once; each name once"
             raise ValueError(message)
         return self
+
+    @property
+    def empty_image(self) -> str:
+        """The image that a cold root starts from; one that no runtime could make has to be named."""
+        return self.kubernetes.empty_image if self.runtime == "kubernetes" else self.images.empty
+
+    @property
+    def userns(self) -> bool:
+        """Whether containers ask for a user namespace of their own, as the section of the runtime says."""
+        return self.kubernetes.userns != "off" if self.runtime == "kubernetes" else self.podman.userns
+
+    @property
+    def seccomp_profile(self) -> str | None:
+        """Path of a seccomp profile for containers; a pod takes none by path (see `kubernetes.seccomp_profile`)."""
+        profile = self.podman.seccomp_profile
+        return None if profile is None or self.runtime == "kubernetes" else str(profile)

@@ -23,6 +23,7 @@ from koji_adjutant.container.interface import (
     ContainerState,
     CopiedFile,
     ImageInfo,
+    MountAccess,
     PullPolicy,
     RuntimeHealth,
     SupportsCommit,
@@ -171,6 +172,9 @@ class FaultyManager:
 
     def list_managed(self, labels: Mapping[str, str]) -> list[ContainerInfo]:
         return self._call(lambda: self.inner.list_managed(labels))
+
+    def mount_access(self) -> MountAccess:
+        return self.inner.mount_access()
 
     def health_check(self) -> RuntimeHealth:
         return self._call(self.inner.health_check)

@@ -72,6 +72,18 @@ class MountKind(enum.StrEnum):
     """A proc file system of the container's own pid namespace at `target`, for a chroot below it."""
 
 
+class MountAccess(enum.StrEnum):
+    """What this process has to do with the directories that containers have mounted by `MountKind.BIND`."""
+
+    READABLE = "readable"
+    """They are paths of this machine, and this process may read and write whatever a container leaves there."""
+    SHARED = "shared"
+    """They are paths of this machine (a socket in one works), but files of a container's root may be closed to us."""
+    COPIED = "copied"
+    """A container gets a volume of its own, filled from the directory when it starts; from there on only the manager's
+    copies lead in and out."""
+
+
 @dataclass(frozen=True)
 class VolumeMount:
     """One mount. `selinux_label` is a level (`s0:c1,c2`) or None; runtimes without SELinux ignore it."""
@@ -316,6 +328,9 @@ class ContainerManager(Protocol):
 
     def list_managed(self, labels: Mapping[str, str]) -> list[ContainerInfo]:
         """All containers of ours (running or not) that carry all of `labels`."""
+
+    def mount_access(self) -> MountAccess:
+        """What bind mounts are to this process. Always the same, and known without asking the runtime."""
 
     def health_check(self) -> RuntimeHealth:
         """Ask the runtime how it is. Raises RuntimeUnavailable with the remedy when it does not answer within 10 s."""

@@ -19,6 +19,7 @@ from koji_adjutant.container.interface import (
     ContainerState,
     ContainerStatus,
     ImageInfo,
+    MountAccess,
     PullPolicy,
     RuntimeHealth,
     Write,
@@ -171,6 +172,9 @@ class MemoryManager(MemoryStorage):
         with self._changed:
             found = [each for each in self._containers.values() if labels.items() <= each.labels.items()]
             return [ContainerInfo(each.handle, dict(each.labels), each.status, each.created_at) for each in found]
+
+    def mount_access(self) -> MountAccess:
+        return MountAccess.COPIED
 
     def health_check(self) -> RuntimeHealth:
         self._answer()

@@ -17,6 +17,7 @@ from koji_adjutant.container.interface import (
     ContainerStatus,
     CopiedFile,
     ImageInfo,
+    MountAccess,
     PullPolicy,
     RuntimeHealth,
     Write,
@@ -130,6 +131,10 @@ class PodmanManager:
 
     def list_managed(self, labels: Mapping[str, str]) -> list[ContainerInfo]:
         return self._lifecycle.list_managed(labels)
+
+    def mount_access(self) -> MountAccess:
+        # A daemon without root cannot read what the mapped root of a user namespace keeps at mode 0700.
+        return MountAccess.READABLE if os.geteuid() == 0 else MountAccess.SHARED
 
     def health_check(self) -> RuntimeHealth:
         self._api.ping(HEALTH_TIMEOUT)

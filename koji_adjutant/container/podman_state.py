@@ -7,9 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from koji_adjutant.container.interface import (
+    LABEL_ARCH,
     LABEL_EPOCH,
+    LABEL_METHOD,
     LABEL_ROLE,
     LABEL_START_TS,
+    LABEL_TAG,
     LABEL_TASK,
     LABEL_WORKER,
     ContainerHandle,
@@ -23,6 +26,8 @@ from koji_adjutant.errors import CapabilityMissing
 RUNTIME = "podman"
 OUR_LABELS = "io.koji.adjutant."
 OWNER_LABELS = frozenset({LABEL_TASK, LABEL_WORKER, LABEL_ROLE, LABEL_START_TS, LABEL_EPOCH})
+DESCRIPTIVE = frozenset({LABEL_TAG, LABEL_METHOD, LABEL_ARCH})
+"""Labels that containers of earlier versions lack; they tell no two containers apart."""
 _STATUS = {
     "created": ContainerStatus.CREATED,
     "configured": ContainerStatus.CREATED,
@@ -67,7 +72,7 @@ def same_owner(wanted: Mapping[str, str], found: Mapping[str, str]) -> bool:
 
     The image's own labels do not count; those of a prepared image are of ours too, but say nothing of an owner.
     """
-    if any(found.get(name) != value for name, value in wanted.items()):
+    if any(found.get(name) != value for name, value in wanted.items() if name in found or name not in DESCRIPTIVE):
         return False
     return all(name in wanted for name in without_empty(found) if name in OWNER_LABELS)
 

@@ -41,7 +41,7 @@ class BuildSRPMFromSCMTask(SourcePackageTask):
             self._build(opened, steps, checkout, directory)
             return directory, checkout.source
 
-        return self.write_package(build_tag, opts, write, network=True)
+        return self.write_package(build_tag, opts, write, network=True, online=bool(scm.source_cmd))
 
     def _copy(self, opened: OpenRoot, checkout: Checkout) -> str:
         """Bring the checkout into the root; return the source directory there."""

@@ -211,15 +211,16 @@ class _Run:
 
     def _attempt(self, attempt: int) -> list[str]:
         container = f"{self._name}-{attempt}"
-        job = CheckoutJob(self._scm, self._plan, self._limits, self._image(), container, self._log)
+        tag = self._tag_name()
+        image = work_image(self._context, tag_name=tag).reference
+        job = CheckoutJob(self._scm, self._plan, self._limits, image, container, self._log, tag)
         tree, commit = CheckoutContainer(self._context, self._logs.steps, job).run()
         check_tree(tree, self._limits, what=job.what)
         return [str(tree.relative_to(self._context.directory)), commit]
 
-    def _image(self) -> str:
+    def _tag_name(self) -> str:
         tag = self._callbacks["build_tag"]
-        name = str(tag["name"] if isinstance(tag, Mapping) else tag or "")
-        return work_image(self._context, tag_name=name).reference
+        return str(tag["name"] if isinstance(tag, Mapping) else tag or "")
 
     def _plugins(self, tree: Path) -> str:
         """Let plugins see and change a copy, which is the checkout from then on; return its name, "" without plugins."""

@@ -44,6 +44,8 @@ class CheckoutJob:
     container: str
     """Name within the task."""
     log: str = "checkout.log"
+    tag: str = ""
+    """Name of the build tag."""
 
     @property
     def what(self) -> str:
@@ -100,6 +102,7 @@ class CheckoutContainer:
         return WorkRequest(
             name=self._job.container,
             image=self._job.image,
+            tag=self._job.tag,
             network=Network.PRIVATE,
             mounts=self._credentials.mounts,
             limits=ResourceLimits(cpus=build.cpus, memory_bytes=build.memory, pids=build.pids, nofile=build.nofile),

@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from koji_adjutant.container.interface import (
+    LABEL_ARCH,
     LABEL_MANAGED,
+    LABEL_METHOD,
+    LABEL_ROLE,
     LABEL_START_TS,
+    LABEL_TAG,
     LABEL_TASK,
     LABEL_WORKER,
     ContainerManager,
+    MountAccess,
 )
 from koji_adjutant.errors import DaemonStopping, TaskCancelled
 from koji_adjutant.tasks.journal import Journal
@@ -121,14 +126,27 @@ class TaskContext:
         self.interruption.wakes(self.wake)
 
     def labels(self, role: str) -> dict[str, str]:
-        """Labels of a container of this task (`container.interface`)."""
+        """Labels by which containers of this task and role are found (`container.interface`)."""
         return {
             LABEL_MANAGED: "true",
             LABEL_WORKER: self.identity.worker_label,
             LABEL_TASK: str(self.task_id),
             LABEL_START_TS: repr(self.start_ts),
-            "io.koji.adjutant.role": role,
+            LABEL_ROLE: role,
         }
+
+    def container_labels(self, role: str, *, tag: str = "", arch: str = "") -> dict[str, str]:
+        """Labels to make a container with: `labels`, and what a runtime of many machines chooses by.
+
+        `tag` is the name of the build tag, `arch` the one the machine must have; empty where it does not matter.
+        """
+        more = {LABEL_METHOD: self.method, LABEL_TAG: tag, LABEL_ARCH: arch}
+        return self.labels(role) | {name: value for name, value in more.items() if value}
+
+    @property
+    def proxied(self) -> bool:
+        """Whether packages come through the daemon's proxy: its socket must be reachable by a mount."""
+        return self.config.build.repo_access == "proxy" and self.runtime.mount_access() is not MountAccess.COPIED
 
     @property
     def upload_dir(self) -> str:

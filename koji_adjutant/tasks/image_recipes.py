@@ -86,7 +86,7 @@ class ImageRecipes:
                 )
             self._probe(root)
             root.clean()
-            return ToolsKey.of(wanted, root.installed(), userns=self._context.config.podman.userns)
+            return ToolsKey.of(wanted, root.installed(), userns=self._context.config.userns)
 
         root, key, remove = self._filled(plan, wanted.digest, fill)
         return FilledTools(root.pair.task, key, remove)
@@ -141,7 +141,7 @@ class ImageRecipes:
                     stack.callback(pair.remove)
 
         try:
-            request = self._parts.request(plan, directory, name, config.images.empty, prepare=True)
+            request = self._parts.request(plan, directory, name, config.empty_image, prepare=True)
             pair = create_pair(self._context.runtime, request)
             root = self._parts.root(plan, pair, StepLogs.discarding())
             return root, fill(root), remove

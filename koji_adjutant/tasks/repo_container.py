@@ -11,6 +11,7 @@ import itertools
 import os
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -81,7 +82,7 @@ class RepoContainer:
         """
         remote = remote_urls(urls)
         proxy, directory = None, context.directory / f"proxy-{attempt}"
-        if remote and context.config.build.repo_access == "proxy":
+        if remote and context.proxied:
             directory.mkdir(parents=True, exist_ok=True)
             proxy = RepoProxy(
                 directory / Path(PROXY_SOCKET).name,
@@ -95,7 +96,8 @@ class RepoContainer:
             network = Network.PRIVATE if remote and proxy is None else Network.NONE
             image = work_image(context, tag_name=tag_name, arch=arch).reference
             relay = directory if proxy is not None else None
-            container = WorkContainer.open(context, logs.steps, _request(context, attempt, image, network, relay))
+            request = replace(_request(context, attempt, image, network, relay), tag=tag_name)
+            container = WorkContainer.open(context, logs.steps, request)
         except BaseException:
             # Nobody has this object yet who could stop it.
             if proxy is not None:

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from koji_adjutant.container.factory import SECCOMP_PROFILE
 from koji_adjutant.container.interface import ImageInfo, Network, ResourceLimits, VolumeMount
 from koji_adjutant.tasks.buildroot_record import RepoTag
 from koji_adjutant.tasks.context import TaskContext
+from koji_adjutant.tasks.online_container import ROLE, OnlineRequest, online_spec
 
 KEEP_UNTIL = "io.koji.adjutant.keep-until"
 BACKGROUND_SHARES = 64
@@ -46,6 +48,8 @@ class RootPlan:
     """Of the host, into the root (runroot)."""
     privileged: bool = False
     """With all of the machine's devices and rights (images, where the operator allows it)."""
+    online: bool = False
+    """A container with a network may join the root, for the command that fetches sources."""
     host_ids: bool = False
     """No user namespace of its own: root of the root is the host's where files of mounts are concerned."""
 
@@ -63,18 +67,17 @@ class RootParts:
     def request(self, plan: RootPlan, directory: Path, name: str, image: str, *, prepare: bool = False) -> PairRequest:
         """Describe the pair of a root on `image`; `prepare`: of no task, to become an image."""
         config = self._context.config
-        proxied = config.build.repo_access == "proxy"
-        profile = config.podman.seccomp_profile
+        proxied = self._context.proxied
         return PairRequest(
             name=name,
             directory=directory,
             static_dir=self._context.shared.static_dir,
             root_image=image,
             tools_image=plan.tools.reference,
-            labels=self._prepare_labels if prepare else self._context.labels,
+            labels=partial(self._prepare_labels if prepare else self._labels, plan),
             limits=plan.limits,
             tools_limits=ResourceLimits(cpu_shares=BACKGROUND_SHARES if prepare else None),
-            userns=config.podman.userns and not plan.host_ids,
+            userns=config.userns and not plan.host_ids,
             mounts=() if prepare else plan.mounts,
             privileged=plan.privileged and not prepare,
             chroot_tmpdir=self._context.options.chroot_tmpdir,
@@ -82,19 +85,34 @@ class RootParts:
             task_network=Network.PRIVATE if plan.settings.network and not prepare else Network.NONE,
             tools_network=Network.NONE if proxied else Network.PRIVATE,
             relay=proxied,
-            seccomp_profile=None if profile is None else str(profile),
+            seccomp_profile=config.seccomp_profile,
             tools_seccomp_profile=self._tools_profile(),
+            companions=(online_spec(self.online(plan, directory, name)),) if plan.online and not prepare else (),
+        )
+
+    def online(self, plan: RootPlan, directory: Path, name: str) -> OnlineRequest:
+        """Describe the container with a network that joins the root of the pair `name`."""
+        config = self._context.config
+        return OnlineRequest(
+            root=name,
+            directory=directory,
+            static_dir=self._context.shared.static_dir,
+            image=plan.tools.reference,
+            labels=self._labels(plan, ROLE),
+            chroot_tmpdir=self._context.options.chroot_tmpdir,
+            limits=plan.limits,
+            userns=config.userns,
+            seccomp_profile=config.seccomp_profile,
         )
 
     def root(self, plan: RootPlan, pair: ContainerPair, logs: StepLogs, attempt: int = 1) -> Root:
         """Return the root that a pair holds, as it is."""
         build = self._context.config.build
         facts = self._facts(plan, pair)
-        proxied = build.repo_access == "proxy"
         return Root(
             self._context.runtime,
             pair,
-            through_proxy(plan.settings, PROXY_URL) if proxied else plan.settings,
+            through_proxy(plan.settings, PROXY_URL) if self._context.proxied else plan.settings,
             facts,
             logs,
             StepLimits(
@@ -116,7 +134,7 @@ class RootParts:
 
     def proxy(self, plan: RootPlan, directory: Path) -> RepoProxy | None:
         """Start the proxy that is the pair's only way out, if the configuration has one."""
-        if self._context.config.build.repo_access != "proxy":
+        if not self._context.proxied:
             return None
         arch = plan.settings.br_arch
         external = [str(row["url"]).replace("$arch", arch) for row in plan.externals]
@@ -159,7 +177,7 @@ class RootParts:
 
     def install_settings(self, settings: RootSettings, *, host_ids: bool = False) -> str:
         """Return what else changes an install, as text for keys."""
-        userns = self._context.config.podman.userns and not host_ids
+        userns = self._context.config.userns and not host_ids
         return install_settings(settings, settings.package_manager, userns)
 
     def _tools_profile(self) -> str | None:
@@ -169,8 +187,11 @@ class RootParts:
             return None
         return str(profile_without_sync(config.podman.seccomp_profile or SECCOMP_PROFILE, Path(config.state_dir)))
 
-    def _prepare_labels(self, role: str) -> dict[str, str]:
-        labels = self._context.labels(f"prepare-{role}")
+    def _labels(self, plan: RootPlan, role: str) -> dict[str, str]:
+        return self._context.container_labels(role, tag=plan.repo.tag_name, arch=plan.settings.arch)
+
+    def _prepare_labels(self, plan: RootPlan, role: str) -> dict[str, str]:
+        labels = self._labels(plan, f"prepare-{role}")
         # Of no task: the task that asked may be long gone. The sweep takes what a dead daemon left.
         del labels["io.koji.adjutant.task"], labels["io.koji.adjutant.start-ts"]
         labels[KEEP_UNTIL] = repr(time.time() + float(self._context.config.build.init_timeout) + 900.0)

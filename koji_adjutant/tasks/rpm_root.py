@@ -99,7 +99,7 @@ class RootOpener:
         self.close()
         self._proxy = self._parts.proxy(plan, directory / "proxy")
         name = f"adjutant-{self._context.identity.worker_label}-{self._context.task_id}-{self._random()}-{attempt}"
-        image = prepared.reference if prepared else self._context.config.images.empty
+        image = prepared.reference if prepared else self._context.config.empty_image
         pair = create_pair(self._context.runtime, self._parts.request(plan, directory, name, image))
         self._pair = pair
         root = self._parts.root(plan, pair, self._logs.steps, attempt)

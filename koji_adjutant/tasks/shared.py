@@ -57,7 +57,8 @@ class SharedServices:
             ContainerError: the empty image cannot be made.
         """
         health = runtime.health_check()
-        ensure_empty_image(runtime, config.images.empty)
+        if "commit" in health.capabilities:
+            ensure_empty_image(runtime, config.empty_image)
         state_dir = Path(config.state_dir)
         # What a dead daemon was filling; its containers are the sweep's.
         with suppress(OSError):

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from koji_adjutant.buildroot import verdicts
 from koji_adjutant.buildroot.pair import BUILDROOT, running
 from koji_adjutant.buildroot.per_task import LOCALHOST
 from koji_adjutant.buildroot.verdicts import Phase
 from koji_adjutant.buildroot.wording import Operation
-from koji_adjutant.container.interface import ContainerHandle, ContainerSpec, MountKind, Network, VolumeMount
-from koji_adjutant.container.steps import BIN_DIR, STEPS_DIR, StepStatus
+from koji_adjutant.container.interface import ContainerHandle, ContainerRunResult, ContainerSpec, MountAccess
+from koji_adjutant.container.steps import BIN_DIR, StepStatus
 from koji_adjutant.errors import ContainerError
 from koji_adjutant.scm.credentials import Credentials
 from koji_adjutant.tasks.context import TaskContext
+from koji_adjutant.tasks.online_container import online_spec
+from koji_adjutant.tasks.root_parts import RootParts
 from koji_adjutant.tasks.root_work import OpenRoot
 
 BUSYBOX = f"{BIN_DIR}/busybox"
@@ -49,6 +52,7 @@ class SourceCommand:
         try:
             self._credentials.copy()
             where = running(self._context.runtime, self._spec())
+            self._give(where)
             self._resolver(where, online=True)
             status = self._opened.root.step_beside(
                 where, STEP, argv, workdir=directory, timeout=self._opened.root.settings.rpmbuild_timeout
@@ -60,10 +64,33 @@ class SourceCommand:
         self._judge(status)
         self._context.journal.remember(done, lambda: True)
 
+    def _spec(self) -> ContainerSpec:
+        opened = self._opened
+        task = opened.root.pair.task
+        root, directory = task.name.removesuffix("-task"), self._context.directory / f"root-{opened.attempt}"
+        request = RootParts(self._context).online(opened.plan, directory, root)
+        mounts = () if self._copied else self._credentials.mounts
+        return replace(online_spec(replace(request, mounts=mounts)), companion_of=task)
+
+    @property
+    def _copied(self) -> bool:
+        """Whether the container was announced before there were credentials: then it gets them as files of the root."""
+        return self._context.runtime.mount_access() is MountAccess.COPIED
+
+    def _give(self, where: ContainerHandle) -> None:
+        if self._copied:
+            for mount in self._credentials.mounts:
+                self._context.runtime.copy_to(where, Path(mount.source), BUILDROOT + mount.target)
+
     def _remove(self, where: ContainerHandle | None) -> None:
+        runtime = self._context.runtime
         try:
             if where is not None:
-                self._context.runtime.remove(where)
+                if self._copied and self._credentials.given:
+                    paths = [BUILDROOT + mount.target for mount in self._credentials.mounts]
+                    result = runtime.exec(where, [BUSYBOX, "rm", "-rf", *paths], timeout=SECONDS)
+                    self._checked(result, f"credentials stay in the root that {where.name} sees")
+                runtime.remove(where)
         finally:
             self._credentials.remove()
 
@@ -82,34 +109,9 @@ class SourceCommand:
         result = self._context.runtime.exec(
             where, [BUSYBOX, "sh", "-c", script, "sh", LOCALHOST.decode()], timeout=SECONDS
         )
-        if result.exit_code:
-            raise ContainerError(
-                f"name resolution of {where.name} cannot be set",
-                details=result.stderr[-2000:].decode("utf-8", "replace"),
-            )
+        self._checked(result, f"name resolution of {where.name} cannot be set")
 
-    def _spec(self) -> ContainerSpec:
-        context, opened = self._context, self._opened
-        directory = context.directory / f"root-{opened.attempt}"
-        build = (("/builddir", "builddir"), ("/var/tmp", "tmp"), (context.options.chroot_tmpdir, "chroot_tmpdir"))  # noqa: S108
-        profile = context.config.podman.seccomp_profile
-        return ContainerSpec(
-            name=f"{opened.root.pair.task.name.removesuffix('-task')}-online",
-            image=opened.plan.tools.reference,
-            command=(f"{BIN_DIR}/adjutant-runner", "pause"),
-            labels=context.labels("online"),
-            mounts=(
-                VolumeMount(BIN_DIR, str(context.shared.static_dir)),
-                VolumeMount(STEPS_DIR, str(directory / "steps"), read_only=False),
-                *(VolumeMount(BUILDROOT + path, str(directory / name), read_only=False) for path, name in build),
-                VolumeMount(f"{BUILDROOT}/proc", kind=MountKind.PROC, read_only=False),
-                VolumeMount(f"{BUILDROOT}/dev", kind=MountKind.DEVICES, read_only=False),
-                *(replace(mount, target=BUILDROOT + mount.target) for mount in self._credentials.mounts),
-            ),
-            limits=opened.plan.limits,
-            network=Network.PRIVATE,
-            userns=context.config.podman.userns,
-            companion_of=opened.root.pair.task,
-            companion_root=BUILDROOT,
-            seccomp_profile=None if profile is None else str(profile),
-        )
+    @staticmethod
+    def _checked(result: ContainerRunResult, what: str) -> None:
+        if result.exit_code:
+            raise ContainerError(what, details=result.stderr[-2000:].decode("utf-8", "replace"))

@@ -9,6 +9,7 @@ import posixpath
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import koji
@@ -91,9 +92,15 @@ class SourcePackageTask(BuildrootTask):
     _taskWeight = 1.0  # noqa: N815 - koji's name
 
     def write_package(
-        self, build_tag: int | str, opts: Mapping[str, Any], write: Write, *, network: bool = False
+        self,
+        build_tag: int | str,
+        opts: Mapping[str, Any],
+        write: Write,
+        *,
+        network: bool = False,
+        online: bool = False,
     ) -> dict[str, Any]:
-        """Return the task's result; `network` stands in mock_config.log.
+        """Return the task's result; `network` stands in mock_config.log. `online`: a `SourceCommand` may be run in the root.
 
         Raises:
             koji.BuildError, RootFault: kojid's texts.
@@ -102,22 +109,24 @@ class SourcePackageTask(BuildrootTask):
             raise koji.BuildError("A repo id must be provided")
         result = self.earlier_result()
         if result is None:
-            result = self._written(build_tag, opts["repo_id"], write, network=network)
+            result = self._written(build_tag, opts["repo_id"], write, network=network, online=online)
         self.expire_root(result)
         return result
 
-    def _written(self, build_tag: int | str, repo_id: int, write: Write, *, network: bool) -> dict[str, Any]:
+    def _written(
+        self, build_tag: int | str, repo_id: int, write: Write, *, network: bool, online: bool
+    ) -> dict[str, Any]:
         info = self.session.repoInfo(repo_id, strict=True)
         tag = self.session.getTag(build_tag, strict=True, event=info["create_event"])
         repo = repo_tag(self.session, info, tag["id"], self.context.log)
         arch = self.noarch_root_arch(repo.config)
 
         def begin(record: BuildrootRecord, logs: TaskLogs) -> Work:
-            return self._work(RootWork(self.context, repo, record, logs, arch), record, logs, write)
+            return self._work(RootWork(self.context, repo, record, logs, arch), record, logs, write, online=online)
 
         return self.in_root(repo, arch, begin, group=GROUP, network=network)
 
-    def _work(self, work: RootWork, record: BuildrootRecord, logs: TaskLogs, write: Write) -> Work:
+    def _work(self, work: RootWork, record: BuildrootRecord, logs: TaskLogs, write: Write, *, online: bool) -> Work:
         def attempt(opened: OpenRoot) -> tuple[dict[str, Any], str]:
             place, source = write(opened, SourceSteps(opened, logs, work.spec_runs), record)
             srpm = self._take(opened.root, place)
@@ -126,7 +135,7 @@ class SourcePackageTask(BuildrootTask):
             return result, put_environment(self.context, opened.root, opened.plan, opened.prepared, record.id)
 
         def whole() -> dict[str, Any]:
-            result, extra = work.run(GROUP, attempt)
+            result, extra = work.run(GROUP, attempt, adjust=lambda plan: replace(plan, online=online))
             # Only now are the package manager's logs among them.
             uploaded = [*logs.finish(), extra]
             return {**result, "logs": sorted(log for log in uploaded if not log.endswith(f"/{CHECKOUT_LOG}"))}

@@ -7,7 +7,6 @@ same container and steps are found as they are. What it leaves in `/work` is as 
 
 from __future__ import annotations
 
-import os
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from koji_adjutant.container.interface import (
     ContainerSpec,
     CopiedFile,
     ImageInfo,
+    MountAccess,
     Network,
     ResourceLimits,
     VolumeMount,
@@ -56,6 +56,8 @@ class WorkRequest:
     network: Network = Network.NONE
     mounts: Sequence[VolumeMount] = ()
     limits: ResourceLimits = field(default_factory=ResourceLimits)
+    tag: str = ""
+    """Name of the build tag, where the work is for one."""
     relay: Path | None = None
     """Directory with the socket of a `RepoProxy`: the container's port `PROXY_PORT` leads to it, as its only way out."""
 
@@ -70,10 +72,9 @@ class WorkContainer:
         self._context = context
         self._logs = logs
         self._name = name
-        # A daemon without root cannot read what the mapped root of a user namespace keeps at mode 0700.
-        visible = os.geteuid() == 0
-        self._files = HostFiles(self.directory, WORK) if visible else None
-        self._steps = ContainerSteps(context.runtime, handle, None, host_dir=base / "steps" if visible else None)
+        readable = context.runtime.mount_access() is MountAccess.READABLE
+        self._files = HostFiles(self.directory, WORK) if readable else None
+        self._steps = ContainerSteps(context.runtime, handle, None, host_dir=base / "steps" if readable else None)
 
     @classmethod
     def open(cls, context: TaskContext, logs: StepLogs, request: WorkRequest) -> WorkContainer:
@@ -178,18 +179,17 @@ def _spec(context: TaskContext, request: WorkRequest, base: Path) -> ContainerSp
     if request.relay is not None:
         mounts.append(VolumeMount(PROXY_DIR, str(request.relay), read_only=True))
         life = ["relay", str(PROXY_PORT), PROXY_SOCKET]
-    profile = context.config.podman.seccomp_profile
     return ContainerSpec(
         # The start of the task's run keeps an earlier run's container of this host apart.
         name=f"adjutant-{context.identity.worker_label}-{context.task_id}-{int(context.start_ts)}-{request.name}",
         image=request.image,
         command=(posixpath.join(BIN_DIR, "adjutant-runner"), *life),
-        labels=context.labels(f"work-{request.name}"),
+        labels=context.container_labels(f"work-{request.name}", tag=request.tag),
         mounts=tuple(mounts),
         limits=request.limits,
         network=request.network,
         hostname="adjutant",
         workdir="/",
-        userns=context.config.podman.userns,
-        seccomp_profile=None if profile is None else str(profile),
+        userns=context.config.userns,
+        seccomp_profile=context.config.seccomp_profile,
     )

@@ -95,7 +95,9 @@ def render(
     """
     image = work_image(context, tag_name=tag_name).reference
     mounts = _engine()
-    container = WorkContainer.open(context, logs.steps, WorkRequest(f"template-{attempt}", image, mounts=mounts))
+    container = WorkContainer.open(
+        context, logs.steps, WorkRequest(f"template-{attempt}", image, mounts=mounts, tag=tag_name)
+    )
     try:
         if not context.journal.done(f"template-put-{attempt}"):
             context.runtime.copy_to(container.handle, tree, _TREE)

@@ -31,7 +31,7 @@ def check_runtime(open_manager: Open, config: AdjutantConfig) -> Sequence[Findin
         health = manager.health_check()
     finally:
         manager.close()
-    wanted = [name for name in WANTED if name != "userns" or config.podman.userns]
+    wanted = [name for name in WANTED if name != "userns" or config.userns]
     findings = [Finding(problem) for problem in health.problems]
     findings += [
         Finding(
@@ -43,8 +43,9 @@ def check_runtime(open_manager: Open, config: AdjutantConfig) -> Sequence[Findin
         findings.append(
             note("the Podman service is root's: whoever can open its socket, and this daemon, is root of this machine")
         )
-    if not config.podman.userns:
-        findings.append(note(f"user namespaces are turned off: {WANTED['userns']}", "Set podman.userns to true."))
+    if not config.userns:
+        remedy = "Set kubernetes.userns to auto." if config.runtime == "kubernetes" else "Set podman.userns to true."
+        findings.append(note(f"user namespaces are turned off: {WANTED['userns']}", remedy))
     if config.privileged_images == "on":
         findings.append(_privileged(rootless=health.rootless))
     return findings

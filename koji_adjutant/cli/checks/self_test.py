@@ -93,7 +93,8 @@ def _root(manager: ImageKeeper, config: AdjutantConfig, log: Captured) -> Iterat
     """Give a root on the empty image, filled with nothing; both containers and the directory go at the end."""
     assert config.images.tools is not None
     image = manager.ensure_image_available(config.images.tools, pull_policy(config.images, config.images.tools))
-    ensure_empty_image(manager, config.images.empty)
+    if "commit" in manager.health_check().capabilities:
+        ensure_empty_image(manager, config.empty_image)
     name = f"check-{uuid.uuid4().hex[:8]}"
     directory = Path(config.state_dir) / name
     with ExitStack() as stack:
@@ -103,11 +104,11 @@ def _root(manager: ImageKeeper, config: AdjutantConfig, log: Captured) -> Iterat
             name=f"adjutant-{name}",
             directory=directory,
             static_dir=static_directory(config.static_dir),
-            root_image=config.images.empty,
+            root_image=config.empty_image,
             tools_image=image.reference,
             labels=lambda role: {"io.koji.adjutant.role": f"check-{role}"},
-            userns=config.podman.userns,
-            seccomp_profile=str(config.podman.seccomp_profile) if config.podman.seccomp_profile else None,
+            userns=config.userns,
+            seccomp_profile=config.seccomp_profile,
         )
         pair = create_pair(manager, request, patience=TIMEOUT)
         stack.callback(pair.remove)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from koji_adjutant.container.interface import LABEL_MANAGED, LABEL_TASK, ContainerStatus
+from koji_adjutant.container.interface import LABEL_MANAGED, LABEL_TAG, LABEL_TASK, ContainerStatus
 from koji_adjutant.container.podman_images import image_info, label_changes, pull_error
 from koji_adjutant.container.podman_payload import IdRange
 from koji_adjutant.container.podman_state import base_of, id_maps, info_of, same_owner, state_of, status_of
@@ -88,10 +88,12 @@ def test_list_entry():
         ({}, {LABEL_TASK: "1"}, False),
         ({}, {LABEL_TASK: ""}, True),
         ({LABEL_TASK: "1"}, {LABEL_TASK: "1", "io.koji.adjutant.prepared": "of the image"}, True),
+        ({LABEL_TASK: "1", LABEL_TAG: "f1"}, {LABEL_TASK: "1"}, True),
+        ({LABEL_TASK: "1", LABEL_TAG: "f1"}, {LABEL_TASK: "1", LABEL_TAG: "f2"}, False),
     ],
 )
 def test_same_owner(wanted, found, same):
-    """Our labels decide whose a container is; those of its image do not."""
+    """Our labels decide whose a container is; those of its image do not, nor those that an earlier version did not give."""
     assert same_owner(wanted, found) is same
 
 

@@ -48,11 +48,11 @@ def test_source_package_from_scm(task, monkeypatch):
         asked.update(more)
         raise Stop
 
-    def write_package(build_tag, opts, write, *, network):
+    def write_package(build_tag, opts, write, *, network, online):
         opened = SimpleNamespace(plan=SimpleNamespace(repo=REPO))
         return write(opened, SimpleNamespace(logs=None), record)
 
-    monkeypatch.setattr(build_srpm_from_scm, "assert_source_allowed", lambda *_, **__: None)
+    monkeypatch.setattr(build_srpm_from_scm, "assert_source_allowed", lambda *_, **__: SimpleNamespace(source_cmd=None))
     monkeypatch.setattr(build_srpm_from_scm, "checkout_source", checkout)
     monkeypatch.setattr(task, "write_package", write_package)
     with pytest.raises(Stop):

@@ -7,6 +7,7 @@ import pytest
 import structlog
 
 from koji_adjutant.config.model import AdjutantConfig
+from koji_adjutant.container.interface import MountAccess
 from koji_adjutant.errors import ConfigurationError, DaemonStopping, ImageError, RuntimeUnavailable
 from koji_adjutant.scm import credentials
 from koji_adjutant.scm.bounded import CheckoutLimits
@@ -37,7 +38,7 @@ def context(tmp_path):
         options=SimpleNamespace(scm_credentials_dir=str(tmp_path / "given")),
         config=AdjutantConfig.model_validate({}),
         log=structlog.get_logger(),
-        runtime=SimpleNamespace(remove=raising(RuntimeUnavailable("gone"))),
+        runtime=SimpleNamespace(remove=raising(RuntimeUnavailable("gone")), mount_access=lambda: MountAccess.READABLE),
         interruption=SimpleNamespace(event=threading.Event()),
         journal=SimpleNamespace(done=lambda _: False),
     )

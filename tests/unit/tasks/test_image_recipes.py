@@ -23,7 +23,7 @@ class Making:
         self.done = []
         self.pair_fails = False
         context = SimpleNamespace(
-            config=SimpleNamespace(state_dir=str(directory), images=SimpleNamespace(empty="empty")),
+            config=SimpleNamespace(state_dir=str(directory), empty_image="empty"),
             identity=SimpleNamespace(worker_label="w"),
             runtime=None,
         )

@@ -70,6 +70,7 @@ def proxied(context):
     """The context of a task that reaches repositories through the daemon's proxy; its directory has a short name."""
     with tempfile.TemporaryDirectory() as directory:
         context.directory = Path(directory)
+        context.proxied = True
         context.config.build = AdjutantConfig.model_validate({}).build
         context.options = SimpleNamespace(topdir="/mnt/koji", yum_proxy=None)
         context.shared = SimpleNamespace(package_cache=None)
