@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Self
 
 from pydantic import Field, model_validator
 
+from koji_adjutant.config.kojid_options import KojidOptions
 from koji_adjutant.config.section import AbsolutePath, Section
+from koji_adjutant.errors import ConfigurationError
 
 
 class HostEntry(Section):
@@ -36,3 +39,33 @@ class HostEntry(Section):
             )
             raise ValueError(message)
         return self
+
+    def options(self, options: KojidOptions) -> KojidOptions:
+        """Return kojid.conf's options with this host's way to log in, and no other.
+
+        Whoever holds the name's Lease may close the session of a daemon that held it before and is gone: `force_lock`.
+
+        Raises:
+            ConfigurationError: the password's file cannot be read, or is empty.
+        """
+        return replace(
+            options,
+            cert=None if self.cert is None else str(self.cert),
+            user=self.user,
+            password=None if self.password_file is None else self._password(self.password_file),
+            keytab=options.keytab if self.keytab is None else str(self.keytab),
+            krb_principal=self.principal,
+            force_lock=True,
+        )
+
+    def _password(self, path: AbsolutePath) -> str:
+        try:
+            lines = path.read_text().splitlines()
+        except OSError as error:
+            raise ConfigurationError(
+                f"password_file {path} of host {self.name} cannot be read: {error.strerror}",
+                resolution="Write the password into its first line, readable for the daemon only.",
+            ) from error
+        if not lines or not lines[0].strip():
+            raise ConfigurationError(f"password_file {path} of host {self.name} is empty")
+        return lines[0].strip()

@@ -148,7 +148,7 @@ class Standby:
         live: Callable[[], Mapping[str, int]] = dict,
         times: LeaseTimes = DEFAULT_TIMES,
     ) -> None:
-        """`live`: how many containers each host name has; asked at each look, and not needed to be known."""
+        """`live`: how many containers each host name has; asked only where there is a choice."""
         self._store = store
         self._hosts = hosts
         self._replica = replica
@@ -189,7 +189,10 @@ class Standby:
             # The time after the answer: a renewal that is in it may be as young as that.
             self._seen[host] = sight(self._seen.get(host), record, self._clock.monotonic())
         sightings = [self._seen[host] for host in self._hosts]
-        for record in choices(sightings, self._replica, self._clock.monotonic(), self._live()):
+        free = choices(sightings, self._replica, self._clock.monotonic())
+        if len(free) > 1:
+            free = choices(sightings, self._replica, self._clock.monotonic(), self._live())
+        for record in free:
             sent = self._clock.monotonic()
             try:
                 claimed = self._store.claim(record, self._replica, self._times.lease)
