@@ -45,7 +45,9 @@ TASKS = (
     Permission("", "resourcequotas", ("list",), "a full quota is only noticed when a pod is refused"),
 )
 """In every namespace of task pods."""
-VOLUMES = (Permission("", "persistentvolumeclaims", ("create", "delete"), "tasks get no volume of the storage class"),)
+VOLUMES = (
+    Permission("", "persistentvolumeclaims", ("create", "delete", "get"), "tasks get no volume of the storage class"),
+)
 """There too, where each task gets a volume of its own."""
 REPLICAS = (
     Permission("coordination.k8s.io", "leases", ("create", "get", "update"), "no replica can claim a host name"),
