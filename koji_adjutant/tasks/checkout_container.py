@@ -14,15 +14,17 @@ import koji
 from koji.daemon import SCM
 
 from koji_adjutant.buildroot.step_logs import StepLogs
-from koji_adjutant.container.interface import Network, ResourceLimits
+from koji_adjutant.container.interface import MountAccess, Network, ResourceLimits
 from koji_adjutant.container.steps import StepEnd, StepStatus
-from koji_adjutant.errors import Interrupted
+from koji_adjutant.errors import CopyError, Interrupted
 from koji_adjutant.scm.bounded import TOO_LARGE, CheckoutLimits, bounded
 from koji_adjutant.scm.commands import CheckoutPlan
 from koji_adjutant.scm.credentials import Credentials
 from koji_adjutant.scm.environment import CREDENTIALS, checkout_environment, ssh_script
 from koji_adjutant.scm.script import BUSYBOX, NO_PROGRAM, checkout_script, failed_command
+from koji_adjutant.scm.tree_transfer import content_size
 from koji_adjutant.tasks.context import TaskContext
+from koji_adjutant.tasks.tree_fetch import fetch_tree, list_tree
 from koji_adjutant.tasks.work_container import WORK, WorkContainer, WorkRequest
 
 SCMROOT = "scmroot"
@@ -30,6 +32,7 @@ SCMDIR = f"{WORK}/{SCMROOT}"
 """Where everything is checked out to; kojid's directory of this name."""
 _SSH = f"{WORK}/ssh"
 _COMMIT_FILE = f"{WORK}/commit"
+_LISTING = f"{WORK}/listing"
 _COMMIT = re.compile(rb"[0-9a-f]{40,64}\n")
 
 
@@ -81,6 +84,8 @@ class CheckoutContainer:
             container = WorkContainer.open(self._context, self._logs, self._request())
             self._judge(self._check_out(container, ssh_script(files)))
             commit = self._commit(container) if job.plan.clone else ""
+            if self._context.runtime.mount_access() is MountAccess.COPIED:
+                self._fetch(container)
         except Interrupted:
             raise
         except BaseException:
@@ -143,6 +148,18 @@ class CheckoutContainer:
         text = f"checkout of {self._job.what} {why}"
         self._logs.line(f"{self._job.container}-ended", self._job.log, lambda: f"{text}\n")
         return koji.BuildError(text)
+
+    def _fetch(self, container: WorkContainer) -> None:
+        """Bring the tree to where it would be if this machine saw the container's directory."""
+        limits, entries = self._job.limits, list_tree(container, SCMDIR, _LISTING)
+        if len(entries) > limits.max_files or content_size(entries) > limits.max_bytes:
+            raise self._ended(f"is larger than {limits.shown}")
+        try:
+            fetch_tree(container, _LISTING, entries, container.directory / SCMROOT)
+        except CopyError as error:
+            if error.reason != "not-regular":
+                raise
+            raise self._ended(f"cannot be used: {error}") from error
 
     def _commit(self, container: WorkContainer) -> str:
         commit = io.BytesIO()
