@@ -5,10 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from koji_adjutant.config.kubernetes import KubernetesSection
+
+
+class Requests(Protocol):
+    """Requests to the API server. A refusal is a `ContainerError` with reason `not-found`, `conflict` or `forbidden`."""
+
+    def request(self, method: str, path: str, *, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Make one request; return the object that is answered. Raises RuntimeUnavailable where there is no answer."""
 
 
 @dataclass(frozen=True)

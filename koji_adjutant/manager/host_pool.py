@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from koji_adjutant.config.hosts import HostEntry
 from koji_adjutant.config.kojid_options import KojidOptions
 from koji_adjutant.container.interface import LABEL_MANAGED, LABEL_WORKER, ContainerManager
+from koji_adjutant.container.kubernetes_verbs import Requests
 from koji_adjutant.errors import ConfigurationError
 from koji_adjutant.hub.identity import HostIdentity
 from koji_adjutant.manager.clock import Clock, SystemClock
 from koji_adjutant.manager.lease_claim import HostClaim, Standby
-from koji_adjutant.manager.lease_store import LeaseStore, Requests
+from koji_adjutant.manager.lease_store import LeaseStore
 
 
 @dataclass(frozen=True)

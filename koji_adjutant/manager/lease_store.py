@@ -6,21 +6,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from koji_adjutant.container.interface import LABEL_MANAGED
+from koji_adjutant.container.kubernetes_verbs import Requests
 from koji_adjutant.errors import ContainerError
 from koji_adjutant.manager.lease import DEFAULT_TIMES, LeaseRecord, claimed, lease_name
 
 ANNOTATION_HOST = "io.koji.adjutant.host"
 """The worker label in full, which the object's name may not hold."""
-
-
-class Requests(Protocol):
-    """Requests to the API server. A refusal is a `ContainerError` with reason `not-found`, `conflict` or `forbidden`."""
-
-    def request(self, method: str, path: str, *, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Make one request; return the object that is answered. Raises RuntimeUnavailable where there is no answer."""
 
 
 class LeaseTaken(ContainerError):

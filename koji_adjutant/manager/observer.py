@@ -28,6 +28,12 @@ def storage_path(runtime: ContainerManager) -> Path | None:
     return None if ask is None else ask()
 
 
+def capacity_problem(runtime: ContainerManager) -> str:
+    """Return why a runtime of many machines has no room for a further container; empty: it has, or does not know."""
+    ask: Callable[[], str] | None = getattr(runtime, "capacity_problem", None)
+    return "" if ask is None else ask()
+
+
 @dataclass
 class Observer:
     """Makes observations for `readiness.judge`. Used by the main loop; `machine` may be called by any thread.
@@ -62,8 +68,7 @@ class Observer:
             self.runtime.health_check()
             if self.local and self._storage is None:
                 self._storage = storage_path(self.runtime)
+            self._problem = capacity_problem(self.runtime)
         except ContainerError as error:
             self._problem = f"Container runtime: {error.brief}"
             log.warning("runtime.unhealthy", error=str(error))
-        else:
-            self._problem = ""

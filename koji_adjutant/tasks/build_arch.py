@@ -12,6 +12,7 @@ import koji.util
 
 from koji_adjutant.buildroot import commands
 from koji_adjutant.buildroot.rpm_build import BuildRequest, RpmBuild
+from koji_adjutant.container.interface import MountAccess
 from koji_adjutant.tasks.build_results import BuildResults
 from koji_adjutant.tasks.buildroot_record import BuildrootRecord, repo_tag
 from koji_adjutant.tasks.buildroot_task import BuildrootTask, Work
@@ -94,11 +95,13 @@ class _Build:
 
     def _build(self, opened: OpenRoot, logs: TaskLogs, *, keep_srpm: bool) -> tuple[dict[str, Any], list[str]]:
         self._work.spec_runs()
+        elsewhere = self._context.runtime.mount_access() is MountAccess.COPIED
         request = BuildRequest(
             self._srpm.name,
             self._arch,
             opened.plan.limits.memory_bytes,
-            directory=self._context.directory,
+            # Where a build fills another machine's disk, this one's says nothing.
+            directory=None if elsewhere else self._context.directory,
             minspace=self._context.options.minspace << 20,
         )
         build = RpmBuild(opened.root, request, logs)

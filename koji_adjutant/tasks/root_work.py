@@ -19,7 +19,8 @@ from koji_adjutant.buildroot.host_report import hw_info_command
 from koji_adjutant.buildroot.per_task import WORK_DIRECTORIES, per_task_files
 from koji_adjutant.buildroot.provenance import Provenance, buildroot_list
 from koji_adjutant.buildroot.root import DNF_LOGS, Root
-from koji_adjutant.container.interface import ImageInfo
+from koji_adjutant.container.interface import ImageInfo, MountAccess
+from koji_adjutant.container.steps import BIN_DIR
 from koji_adjutant.errors import ContainerError, HubError, SessionLost
 from koji_adjutant.metrics import PHASE_SECONDS
 from koji_adjutant.tasks.attempts import Retry, backoff, retry
@@ -153,10 +154,13 @@ class RootWork:
 
     def _describe_machine(self, root: Root) -> None:
         self._logs.state("Start: chroot ['uname -r']")
-        self._logs.write("uname", "mock_output.log", lambda: f"{os.uname().release}\n")
+        elsewhere = self._context.runtime.mount_access() is MountAccess.COPIED
+        self._logs.write("uname", "mock_output.log", lambda: _release(root) if elsewhere else f"{os.uname().release}\n")
         self._logs.state("Finish: chroot ['uname -r']")
         report = self._context.shared.hardware
-        self._logs.write("hw-info", HW_INFO_LOG, lambda: report.get("", lambda: _hardware(root)))
+        # Elsewhere each root may be on another machine.
+        machine = root.pair.task.id if elsewhere else ""
+        self._logs.write("hw-info", HW_INFO_LOG, lambda: report.get(machine, lambda: _hardware(root)))
 
     def update_list(self, opened: OpenRoot) -> None:
         """Tell the hub what the root holds by now; once in each attempt."""
@@ -214,6 +218,11 @@ class RootWork:
             cap = self._context.config.build.log_cap
             data = copy_optional(self._context.runtime, root.pair.tools, f"{root.layout.logs}/{name}", cap)
         return data.decode("utf-8", "replace") or "the package manager was not needed: see root.log\n"
+
+
+def _release(root: Root) -> str:
+    _, output = root.ask_tools([f"{BIN_DIR}/busybox", "uname", "-r"])
+    return output.decode("utf-8", "replace")
 
 
 def _hardware(root: Root) -> str:

@@ -9,9 +9,8 @@ from koji_adjutant.cli.checks.check import Finding, note
 from koji_adjutant.config.kubernetes import KubernetesSection
 from koji_adjutant.config.model import AdjutantConfig
 from koji_adjutant.container.interface import LABEL_ROLE, ContainerManager, ContainerSpec, Network
-from koji_adjutant.container.kubernetes_verbs import CLUSTER, Permission, Wanted, wanted
+from koji_adjutant.container.kubernetes_verbs import CLUSTER, Permission, Requests, Wanted, wanted
 from koji_adjutant.container.steps import BIN_DIR
-from koji_adjutant.manager.lease_store import Requests
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 ROLES = "Apply packaging/kubernetes/base/roles.yaml (and optional/volumes.yaml) there, bound to the daemon's account."

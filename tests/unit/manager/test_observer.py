@@ -45,3 +45,15 @@ def test_storage_of_the_runtime_needs_space_too(tmp_path: Path) -> None:
     runtime: Any = Runtime(None)
     observer = Observer(runtime, [tmp_path], FakeClock())
     assert [disk.path for disk in observer.observe().disks] == [str(tmp_path), "/nonexistent/storage"]
+
+
+def test_a_cluster_without_room_makes_the_host_not_ready(tmp_path: Path) -> None:
+    """Its own word is the reason; a runtime that cannot say such a thing has room."""
+    runtime: Any = Runtime(None, None)
+    runtime.capacity_problem = lambda: "Quota q of namespace n is full: pods 2 of 2"
+    clock = FakeClock()
+    observer = Observer(runtime, [tmp_path], clock, local=False)
+    assert judge(HOST, observer.observe(), Limits(minspace=0)).reason.startswith("Quota q")
+    del runtime.capacity_problem
+    clock.now += RUNTIME_INTERVAL
+    assert judge(HOST, observer.observe(), Limits(minspace=0)).ready
