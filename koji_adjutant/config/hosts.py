@@ -40,10 +40,10 @@ class HostEntry(Section):
             raise ValueError(message)
         return self
 
-    def options(self, options: KojidOptions) -> KojidOptions:
+    def options(self, options: KojidOptions, *, inherited: bool) -> KojidOptions:
         """Return kojid.conf's options with this host's way to log in, and no other.
 
-        Whoever holds the name's Lease may close the session of a daemon that held it before and is gone: `force_lock`.
+        `inherited`: a daemon that held the name has not let it go and is gone, so its session at the hub may be closed.
 
         Raises:
             ConfigurationError: the password's file cannot be read, or is empty.
@@ -55,7 +55,7 @@ class HostEntry(Section):
             password=None if self.password_file is None else self._password(self.password_file),
             keytab=options.keytab if self.keytab is None else str(self.keytab),
             krb_principal=self.principal,
-            force_lock=True,
+            force_lock=options.force_lock or inherited,
         )
 
     def _password(self, path: AbsolutePath) -> str:

@@ -85,7 +85,7 @@ def join_pool(
     if claim is None:
         return None
     try:
-        return Membership(claim, entries[claim.host].options(options))
+        return Membership(claim, entries[claim.host].options(options, inherited=claim.inherited))
     except ConfigurationError:
         # Another replica may have what this one lacks.
         claim.release()

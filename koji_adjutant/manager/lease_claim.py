@@ -28,10 +28,14 @@ class HostClaim:
         clock: Clock,
         claimed_at: float,
         times: LeaseTimes = DEFAULT_TIMES,
+        *,
+        inherited: bool = False,
     ) -> None:
         """`claimed_at`: monotonic time before the request that claimed it was sent."""
         self.host = record.host
         self.epoch = record.epoch
+        self.inherited = inherited
+        """Whether the holder before, which may have been this replica, never let the name go."""
         self._store = store
         self._record = record
         self._clock = clock
@@ -199,5 +203,5 @@ class Standby:
             except LeaseTaken:
                 continue
             log.info("lease.claimed", host=claimed.host, replica=self._replica, epoch=claimed.epoch)
-            return HostClaim(self._store, claimed, self._clock, sent, self._times)
+            return HostClaim(self._store, claimed, self._clock, sent, self._times, inherited=bool(record.holder))
         return None

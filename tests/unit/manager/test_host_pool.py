@@ -43,13 +43,23 @@ def join():
 
 
 def test_members_log_in_by_their_own_names(join):
-    """Nothing of kojid.conf's login is left, and the lock of a holder that is gone may be forced."""
+    """Nothing of kojid.conf's login is left."""
     first, second = join("one").options, join("two").options
     assert (first.cert, first.user, first.krb_principal) == ("/etc/a.pem", None, None)
     assert (second.cert, second.user, second.password) == (None, None, None)
     assert (second.keytab, second.krb_principal) == ("/etc/b.keytab", "compile/b@EXAMPLE.COM")
-    assert first.force_lock
     assert first.topurl == OPTIONS.topurl
+
+
+def test_only_the_session_of_a_holder_that_is_gone_is_closed(join):
+    """One that let the name go has logged out: whoever holds the hub's lock then is no replica of this pool."""
+    first = join("one", HOSTS[:1])
+    assert not first.options.force_lock
+    first.claim.abandon()
+    again = join("one", HOSTS[:1])
+    assert again.options.force_lock
+    again.claim.release()
+    assert not join("two", HOSTS[:1]).options.force_lock
 
 
 def test_a_name_with_live_containers_is_claimed_first(join):
