@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from koji_adjutant.cli.checks.check import Finding, finding_of, note
+from koji_adjutant.cli.checks.check import Finding, Severity, finding_of, note
 from koji_adjutant.config.model import AdjutantConfig
 from koji_adjutant.container.interface import ContainerManager, PullPolicy, missing_capabilities
 from koji_adjutant.container.static_tools import BUSYBOX_NAME, static_directory
@@ -33,9 +33,12 @@ def check_runtime(open_manager: Open, config: AdjutantConfig) -> Sequence[Findin
         manager.close()
     wanted = [name for name in WANTED if name != "userns" or config.userns]
     findings = [Finding(problem) for problem in health.problems]
+    spared = _spared(config)
     findings += [
         Finding(
-            f"{health.runtime} {health.version} lacks `{name}`: {WANTED[name]}", "Use a runtime or user that has it."
+            f"{health.runtime} {health.version} lacks `{name}`: {WANTED[name]}",
+            "" if name in spared else "Use a runtime or user that has it.",
+            Severity.NOTE if name in spared else Severity.PROBLEM,
         )
         for name in missing_capabilities(health, wanted)
     ]
@@ -60,6 +63,13 @@ def _privileged(*, rootless: bool) -> Finding:
     return note(
         "privileged_images is on: whoever may ask for an image, or change a package of its root, is root of this machine"
     )
+
+
+def _spared(config: AdjutantConfig) -> set[str]:
+    """What a runtime may lack: clusters differ, and the configuration says what it insists on."""
+    if config.runtime != "kubernetes":
+        return set()
+    return {"commit"} | ({"userns"} if config.kubernetes.userns != "required" else set())
 
 
 def check_static_programs(directory: Path | None) -> Sequence[Finding]:

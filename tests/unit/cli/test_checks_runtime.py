@@ -67,6 +67,14 @@ def test_privileged_images(rootless, severity):
     assert [(finding.severity, "privileged_images" in finding.text) for finding in findings] == [(severity, True)]
 
 
+@pytest.mark.parametrize(("userns", "severity"), [("auto", Severity.NOTE), ("required", Severity.PROBLEM)])
+def test_clusters_may_lack_what_is_not_required(userns, severity):
+    """No images can be made in one, and user namespaces are there or not: that is said, and stops nothing."""
+    config = AdjutantConfig.model_validate({"runtime": "kubernetes", "kubernetes": {"userns": userns}})
+    findings = check_runtime(lambda: Runtime(ALL - {"commit", "userns"}), config)
+    assert [finding.severity for finding in findings] == [Severity.NOTE, severity]
+
+
 def test_unavailable():
     """A runtime that cannot be reached is its own error."""
 
