@@ -42,11 +42,14 @@ class Farm:
     config: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Extra settings of the build tag."""
+    address: str = "127.0.0.1"
+    """Of the hub; containers with a network reach another than the loopback's."""
     daemons: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
+        options = HubOptions(run_interval=0.2)
         # Where it is paused nobody else gets its port.
-        self.hub = MiniHub(self.directory / "hub", options=HubOptions(run_interval=0.2), port=free_port())
+        self.hub = MiniHub(self.directory / "hub", host=self.address, options=options, port=free_port())
         self.hub.start()
         self.hub.add_host(HOST, "x86_64", password="of the builder", capacity=20.0)
         self.hub.add_tag(TAG, "x86_64", extra=dict(self.extra))
