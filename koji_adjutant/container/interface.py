@@ -383,6 +383,16 @@ class SupportsHostPaths(Protocol):
         """Host uid and gid of the container's root."""
 
 
+class SupportsOwners(Protocol):
+    """A runtime that daemons of one identity share one after another, each in an epoch of its own (`LABEL_EPOCH`)."""
+
+    def take_over(self) -> int:
+        """Put this daemon's epoch on all containers of its worker; return how many had an older one. Safe to repeat.
+
+        From then on a daemon of an older epoch is refused each `exec` and `remove` (ContainerLost, `owner`).
+        """
+
+
 def missing_capabilities(health: RuntimeHealth, wanted: Iterable[str]) -> list[str]:
     """Of `wanted`, what the runtime lacks, sorted."""
     return sorted(set(wanted) - health.capabilities)

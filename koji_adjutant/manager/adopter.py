@@ -36,6 +36,7 @@ class Adopter:
 
         Raises what hub and runtime raise: nothing has been freed then that was not yet decided about.
         """
+        self.containers.take_over()
         found_containers = self.containers.all()
         open_tasks = self._left_open()
         found = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -66,6 +66,12 @@ class TaskContainers:
         infos = self._runtime.list_managed({**self._labels, LABEL_TASK: str(task_id)})
         found = [FoundContainer.from_info(info) for info in infos]
         return [container for container in found if container.start_ts == start_ts]
+
+    def take_over(self) -> None:
+        """Keep an earlier daemon of this identity from touching them, where the runtime tells daemons apart."""
+        ask: Callable[[], int] | None = getattr(self._runtime, "take_over", None)
+        if ask is not None and (count := ask()):
+            log.info("container.taken_over", count=count)
 
     def remove(self, containers: Iterable[FoundContainer]) -> int:
         """Remove each; one that fails is logged and does not stop the others. Return how many are gone."""

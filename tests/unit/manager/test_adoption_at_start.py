@@ -65,6 +65,25 @@ def test_open_task_goes_on(start: Start, hub: FakeHub, runtime: FakeRuntime, mak
     assert not second.directory(task).exists()
 
 
+def test_containers_are_taken_over_before_anything_is_decided(
+    start: Start, hub: FakeHub, runtime: FakeRuntime, make_handler: Make
+) -> None:
+    """Where a runtime tells daemons apart, an earlier one can change nothing of what is decided about."""
+    work = Work()
+    task = start_and_die(start, hub, work, make_handler)
+    runtime.add("mine", task, hub.tasks[task]["start_ts"])
+    asked: list[bool] = []
+
+    def take_over() -> int:
+        asked.append("host.getHostTasks" in hub.names())
+        return 1
+
+    runtime.take_over = take_over  # type: ignore[attr-defined] # a capability that not every runtime has
+    start(make_handler("work", work)).one_pass()
+    assert asked == [False]
+    work.go.set()
+
+
 def test_containers_of_an_adopted_task_are_not_touched(
     start: Start, hub: FakeHub, runtime: FakeRuntime, make_handler: Make
 ) -> None:
