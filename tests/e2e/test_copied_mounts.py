@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class Site:
 
     farm: Farm
     git: GitServer
+    daemon: Sequence[str] = DAEMON
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_a_build_is_adopted(site: Site, make_source: MakeSource) -> None:
     task = farm.build_arch(source)
     farm.until(lambda: "line-5\n" in farm.text(task, "build.log"), "the build", 120.0)
     farm.kill()
-    farm.start(*DAEMON)
+    farm.start(*site.daemon)
     farm.closed(task, 240.0)
     lines = [line for line in farm.text(task, "build.log").splitlines() if line.startswith("line-")]
     assert lines == [f"line-{number}" for number in range(1, 61)]
