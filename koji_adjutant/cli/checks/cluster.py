@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from urllib.parse import urlsplit
 
 from koji_adjutant.cli.checks.check import Finding, note
 from koji_adjutant.config.kubernetes import KubernetesSection
@@ -22,8 +23,8 @@ STORAGE = {
 }
 """What a mode of storage cannot do; the others have no such limit."""
 PROBE_SECONDS = 180.0
-PROBE = '{busybox} sleep 5; {busybox} nc -w 5 "$KUBERNETES_SERVICE_HOST" "$KUBERNETES_SERVICE_PORT" </dev/null'
-"""Tries to reach the API server; the pause is for network plugins that apply a policy a little after the start."""
+PROBE = '"$0" sleep 5; exec "$0" nc -w 5 "$1" "$2" -e "$0" true'
+"""Connects to an address; the pause is for network plugins that apply a policy a little after the start."""
 
 
 def check_permissions(api: Requests, settings: KubernetesSection, namespace: str, *, replicas: bool) -> list[Finding]:
@@ -56,15 +57,15 @@ def check_cluster_storage(config: AdjutantConfig) -> list[Finding]:
     return findings
 
 
-def check_policies(open_manager: Callable[[], ContainerManager], config: AdjutantConfig) -> list[Finding]:
-    """Start a pod that is labelled offline and see whether it reaches the API server.
+def check_policies(open_manager: Callable[[], ContainerManager], config: AdjutantConfig, server: str) -> list[Finding]:
+    """Start a pod that is labelled offline and see whether it reaches the API server, whose URL is `server`.
 
     Raises:
         ContainerError: the pod could not run.
     """
     manager = open_manager()
     try:
-        reached = manager.run(_probe(config), PROBE_SECONDS).exit_code == 0
+        reached = manager.run(_probe(config, server), PROBE_SECONDS).exit_code == 0
     finally:
         manager.close()
     if not reached:
@@ -94,12 +95,14 @@ def check_replicas(config: AdjutantConfig) -> list[Finding]:
     return findings
 
 
-def _probe(config: AdjutantConfig) -> ContainerSpec:
+def _probe(config: AdjutantConfig, server: str) -> ContainerSpec:
+    url = urlsplit(server)
+    port = url.port or (80 if url.scheme == "http" else 443)
     busybox = f"{BIN_DIR}/busybox"
     return ContainerSpec(
         name=f"adjutant-check-{uuid.uuid4().hex[:8]}",
         image=config.empty_image,
-        command=(busybox, "sh", "-c", PROBE.format(busybox=busybox)),
+        command=(busybox, "sh", "-c", PROBE, busybox, str(url.hostname), str(port)),
         labels={LABEL_ROLE: "check"},
         network=Network.NONE,
         userns=config.userns,

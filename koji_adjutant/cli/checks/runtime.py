@@ -69,7 +69,9 @@ def _spared(config: AdjutantConfig) -> set[str]:
     """What a runtime may lack: clusters differ, and the configuration says what it insists on."""
     if config.runtime != "kubernetes":
         return set()
-    return {"commit"} | ({"userns"} if config.kubernetes.userns != "required" else set())
+    section = config.kubernetes
+    required = {"userns": section.userns == "required", "isolate": section.offline_required}
+    return {"commit", *(name for name, is_required in required.items() if not is_required)}
 
 
 def check_static_programs(directory: Path | None) -> Sequence[Finding]:

@@ -105,9 +105,10 @@ def test_policies_are_tried(offline, exit_code, severities):
     """A pod that must be offline and reaches the API server is a problem where builds rely on the policy."""
     pods = Pods(exit_code)
     config = AdjutantConfig.model_validate({"runtime": "kubernetes", "kubernetes": {"offline": offline}})
-    found = check_policies(lambda: pods, config)
+    found = check_policies(lambda: pods, config, "https://10.96.0.1:6443")
     assert [finding.severity for finding in found] == severities
     assert pods.spec.network is Network.NONE
+    assert pods.spec.command[-2:] == ("10.96.0.1", "6443")
     assert pods.closed
 
 

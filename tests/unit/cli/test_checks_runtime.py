@@ -67,12 +67,18 @@ def test_privileged_images(rootless, severity):
     assert [(finding.severity, "privileged_images" in finding.text) for finding in findings] == [(severity, True)]
 
 
-@pytest.mark.parametrize(("userns", "severity"), [("auto", Severity.NOTE), ("required", Severity.PROBLEM)])
-def test_clusters_may_lack_what_is_not_required(userns, severity):
-    """No images can be made in one, and user namespaces are there or not: that is said, and stops nothing."""
-    config = AdjutantConfig.model_validate({"runtime": "kubernetes", "kubernetes": {"userns": userns}})
-    findings = check_runtime(lambda: Runtime(ALL - {"commit", "userns"}), config)
-    assert [finding.severity for finding in findings] == [Severity.NOTE, severity]
+@pytest.mark.parametrize(
+    ("section", "problems"),
+    [({}, set()), ({"userns": "required"}, {"userns"}), ({"offline_required": True}, {"isolate"})],
+)
+def test_clusters_may_lack_what_is_not_required(section, problems):
+    """No images can be made in one, user namespaces and offline steps are there or not: that is said, and stops nothing."""
+    config = AdjutantConfig.model_validate({"runtime": "kubernetes", "kubernetes": section})
+    findings = check_runtime(lambda: Runtime(ALL - {"commit", "userns", "isolate"}), config)
+    assert len(findings) == 3
+    said = [finding.text for finding in findings if finding.severity is Severity.PROBLEM]
+    assert len(said) == len(problems)
+    assert all(f"`{name}`" in text for name, text in zip(problems, said, strict=True))
 
 
 def test_unavailable():
