@@ -25,13 +25,15 @@ from koji_adjutant.buildroot.per_task import BUILD_GID, BUILD_UID, RootFile, set
 from koji_adjutant.buildroot.settings import RootSettings
 from koji_adjutant.buildroot.step_logs import StepLogs, step_footer
 from koji_adjutant.container.interface import ContainerHandle, ContainerManager, ContainerRunResult, CopiedFile
-from koji_adjutant.container.steps import BIN_DIR, StepSpec, StepStatus
+from koji_adjutant.container.steps import BIN_DIR, StepEnd, StepSpec, StepStatus
 from koji_adjutant.errors import ContainerError
 
 ROOT_LOG = "root.log"
 BUILD_LOG = "build.log"
 DNF_LOGS = ("dnf.log", "dnf.rpm.log", "dnf.librepo.log")
 QUERY_SECONDS = 120.0
+NOT_OFFLINE = ("offline probe: ", "no network of its own ")
+"""How the runner begins to say why a step could not be taken off the network."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class StepLimits:
     orphan_timeout: float = 900.0
     log_cap: int = 1 << 30
     nofile: int | None = None
+    offline_required: bool = True
+    """A build step that cannot be taken off the network does not run."""
 
 
 class Root:
@@ -185,7 +189,12 @@ class Root:
             offline=not self.settings.network,
             personality=self.settings.personality,
         )
-        return self._run(spec, log, self.pair.task)
+        status = self._run(spec, log, self.pair.task)
+        if self._limits.offline_required or not stayed_online(status):
+            return status
+        text = f"this step is not kept off the network: {status.message}\n"
+        self._logs.line(f"online-{spec.name}", log, lambda: text)
+        return self._run(replace(spec, name=f"{spec.name}-online", offline=False), log, self.pair.task)
 
     def root_step(
         self, name: str, argv: Sequence[str], *, workdir: str, timeout: float, log: str = ROOT_LOG
@@ -284,6 +293,11 @@ class Root:
                 reason="setup",
                 retryable=True,
             )
+
+
+def stayed_online(status: StepStatus) -> bool:
+    """Whether a step was not begun because it could not be taken off the network."""
+    return status.end is StepEnd.NOT_STARTED and status.message.startswith(NOT_OFFLINE)
 
 
 def tools_facts(manager: ContainerManager, pair: ContainerPair, wanted: str) -> ToolsFacts:

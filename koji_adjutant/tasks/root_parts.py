@@ -107,7 +107,8 @@ class RootParts:
 
     def root(self, plan: RootPlan, pair: ContainerPair, logs: StepLogs, attempt: int = 1) -> Root:
         """Return the root that a pair holds, as it is."""
-        build = self._context.config.build
+        config = self._context.config
+        build = config.build
         facts = self._facts(plan, pair)
         return Root(
             self._context.runtime,
@@ -121,6 +122,8 @@ class RootParts:
                 orphan_timeout=float(build.orphan_timeout),
                 log_cap=build.log_cap,
                 nofile=build.nofile,
+                # Podman has a network for each container, and needs no leave to go on without.
+                offline_required=config.runtime != "kubernetes" or config.kubernetes.offline_required,
             ),
             prefix="" if attempt == 1 else f"a{attempt}-",
         )
