@@ -35,34 +35,41 @@ _log = structlog.get_logger(__name__)
 
 
 class PodLifecycle:
-    """What becomes of pods. Thread-safe. `joined` says whether a companion has been shown the other's root."""
+    """What becomes of pods. Thread-safe.
+
+    `asked` gives the site with what the cluster said of itself, for new pods; `joined` says whether a companion has been
+    shown the other's root.
+    """
 
     def __init__(
         self,
         api: KubernetesApi,
         watches: PodWatches,
         pending: PendingPods,
-        site: Callable[[], PodSite],
+        site: PodSite,
+        asked: Callable[[], PodSite],
         joined: Callable[[PodRef], bool],
     ) -> None:
         self._api = api
         self._watches = watches
         self._pending = pending
         self._site = site
+        self._asked = asked
         self._joined = joined
 
     def create(self, spec: ContainerSpec) -> ContainerHandle:
         """See `ContainerManager.create`. Of a companion: find its place in the pod."""
         if spec.companion_of is not None:
             return announced(self._known(spec.companion_of), spec).ref.handle(spec.name)
-        plan = plan_pod(spec, self._site())
+        site = self._asked()
+        plan = plan_pod(spec, site)
         handle = plan.handle(spec.name)
         pod = self._watches.of(plan.namespace).get(plan.name)
         if pod is not None and not pod["metadata"].get("deletionTimestamp"):
             _check_same(pod, spec)
             if is_ready(pod):
                 return handle
-        self._pending.add(PendingPod(spec, plan, pod_manifest(plan, self._site())))
+        self._pending.add(PendingPod(spec, plan, pod_manifest(plan, site)))
         return handle
 
     def look(self, handle: ContainerHandle) -> ContainerState:
@@ -119,7 +126,7 @@ class PodLifecycle:
                 )
             time.sleep(pause)
             pause = min(2 * pause, 1.0)
-        if self._site().settings.task_volume and not self._site().server.ephemeral_volumes:
+        if self._site.settings.task_volume:
             self._delete(f"/api/v1/namespaces/{ref.namespace}/persistentvolumeclaims/{ref.pod}", [])
         if uid:
             self._watches.of(ref.namespace).bury(ref.pod, uid)
@@ -127,10 +134,9 @@ class PodLifecycle:
 
     def list_managed(self, labels: Mapping[str, str]) -> list[ContainerInfo]:
         """See `ContainerManager.list_managed`: asked of the server, not of what is remembered."""
-        site = self._site()
         found: list[ContainerInfo] = []
         made: set[tuple[str, str]] = set()
-        for namespace in site.settings.all_namespaces(site.namespace):
+        for namespace in self._site.settings.all_namespaces(self._site.namespace):
             for pod in self._pods(namespace):
                 made.add((namespace, pod["metadata"]["name"]))
                 found += [_info(pod, entry) for entry in containers_of(pod) if _carries(entry.labels, labels)]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import structlog
+
 from koji_adjutant.container.interface import (
     LABEL_MANAGED,
+    LABEL_ROLE,
     LABEL_WORKER,
     ContainerHandle,
     ContainerInfo,
@@ -30,10 +34,11 @@ from koji_adjutant.container.kubernetes_copy import PodCopies
 from koji_adjutant.container.kubernetes_exec import Command, run_command
 from koji_adjutant.container.kubernetes_facts import ask_facts
 from koji_adjutant.container.kubernetes_health import check_health
-from koji_adjutant.container.kubernetes_images import PodImages, Probe
+from koji_adjutant.container.kubernetes_images import PROBE_ROLE, PodImages, Probe
 from koji_adjutant.container.kubernetes_labels import PodRef, selector
 from koji_adjutant.container.kubernetes_lifecycle import PodLifecycle, ended
 from koji_adjutant.container.kubernetes_logs import stream_logs
+from koji_adjutant.container.kubernetes_no_images import NoImages
 from koji_adjutant.container.kubernetes_pending import PendingPod, PendingPods, hold_copy
 from koji_adjutant.container.kubernetes_plan import TASK, PodSite, plan_pod
 from koji_adjutant.container.kubernetes_pod import containers_of, pod_manifest
@@ -41,11 +46,14 @@ from koji_adjutant.container.kubernetes_run import run_to_end
 from koji_adjutant.container.kubernetes_start import PodStarter
 from koji_adjutant.container.kubernetes_watch import PodWatches
 from koji_adjutant.container.output_cap import Collector
-from koji_adjutant.errors import CapabilityMissing
+from koji_adjutant.container.step_reader import RUNNER
+from koji_adjutant.errors import CapabilityMissing, ContainerError, RuntimeUnavailable
+
+log = structlog.get_logger(__name__)
 
 
-class KubernetesManager:
-    """`ContainerManager` of one cluster, which keeps no images (no capability `commit`). A container is `NAMESPACE/POD/CONTAINER`.
+class KubernetesManager(NoImages):
+    """`ContainerManager` of one cluster. A container is `NAMESPACE/POD/CONTAINER`.
 
     `worker` is the label of this daemon's containers: only their pods are watched. None: all that are managed.
     """
@@ -59,11 +67,14 @@ class KubernetesManager:
         self._watches = PodWatches(self._api, selector(labels))
         self._pending = PendingPods()
         self._companions = Companions(self._run_root)
-        self._lifecycle = PodLifecycle(self._api, self._watches, self._pending, self._site, self._companions.joined)
+        self._lifecycle = PodLifecycle(
+            self._api, self._watches, self._pending, site, self._site, self._companions.joined
+        )
         self._calls = PodCalls(self._api, self._lifecycle.look)
         self._copies = PodCopies(self._calls, self._root_of)
         self._starter = PodStarter(self._api, self._watches, self._copies, site)
-        probe = Probe(self._start_probe, self._lifecycle.pod_of, self._run_root, self._lifecycle.remove_pod)
+        probe = Probe(self._probe_image, self._lifecycle.pod_of, self._run_root, self._lifecycle.remove_pod)
+        self._labels = labels
         self._images = PodImages(probe, labels)
 
     def ensure_image_available(self, image: str, policy: PullPolicy = PullPolicy.MISSING) -> ImageInfo:
@@ -152,19 +163,6 @@ class KubernetesManager:
         self._pending.close()
         self._api.close()
 
-    def commit(self, handle: ContainerHandle, reference: str, labels: Mapping[str, str]) -> ImageInfo:
-        raise _no_images(f"{handle.name} cannot be made an image")
-
-    def make_image(self, reference: str, files: Mapping[str, bytes], labels: Mapping[str, str]) -> ImageInfo:
-        raise _no_images(f"{reference} cannot be made")
-
-    def list_images(self, labels: Mapping[str, str]) -> list[ImageInfo]:
-        """Images that this runtime has made: none."""
-        return []
-
-    def remove_image(self, reference: str) -> bool:
-        raise _no_images(f"{reference} cannot be removed")
-
     def host_ids(self, handle: ContainerHandle) -> tuple[int, int]:
         """Ids of the container's root on its node."""
         maps = (self._run_root(handle, [BUSYBOX, "cat", f"/proc/self/{kind}_map"]) for kind in ("uid", "gid"))
@@ -178,8 +176,28 @@ class KubernetesManager:
                 settings = self._asked.settings
                 namespace = settings.namespace or self._asked.namespace
                 facts = ask_facts(self._api, namespace, userns=settings.userns != "off")
-                self._known = dataclasses.replace(self._asked, server=facts)
+                tried = dataclasses.replace(self._asked, server=facts)
+                if facts.user_namespaces and not self._namespaces_work(tried):
+                    tried = dataclasses.replace(tried, server=dataclasses.replace(facts, user_namespaces=False))
+                self._known = tried
             return self._known
+
+    def _namespaces_work(self, site: PodSite) -> bool:
+        """Whether a pod really gets a user namespace: the server may know the field, and the node's runtime refuse it."""
+        name = f"userns-{secrets.token_hex(5)}"
+        labels = {**self._labels, LABEL_ROLE: PROBE_ROLE}
+        spec = ContainerSpec(name=name, image=site.runner_image, command=(RUNNER, "pause"), labels=labels, init=False)
+        try:
+            handle = self._start_probe(spec, None, site)
+        except ContainerError as error:
+            if isinstance(error, RuntimeUnavailable):
+                raise
+            log.warning("cluster.no_user_namespaces", said=str(error))
+            return False
+        try:
+            return self.host_ids(handle)[0] != 0
+        finally:
+            self._lifecycle.remove_pod(handle)
 
     def _join(self, handle: ContainerHandle, ref: PodRef) -> None:
         pod = self._lifecycle.pod_of(handle)
@@ -204,13 +222,16 @@ class KubernetesManager:
     def _run_root(self, handle: ContainerHandle, argv: list[str]) -> ContainerRunResult:
         return self.exec(handle, argv)
 
-    def _start_probe(self, spec: ContainerSpec, pull_policy: str) -> ContainerHandle:
+    def _probe_image(self, spec: ContainerSpec, pull_policy: str) -> ContainerHandle:
+        return self._start_probe(spec, pull_policy, self._site())
+
+    def _start_probe(self, spec: ContainerSpec, pull_policy: str | None, site: PodSite) -> ContainerHandle:
         """Run a pod that nobody created, with a pull policy of its own; gone again if it does not start."""
-        site = self._site()
         plan = plan_pod(spec, site)
         manifest = pod_manifest(plan, site)
         pod: dict[str, Any] = {**manifest.pod, "spec": {**manifest.pod["spec"]}}
-        pod["spec"]["containers"] = [{**entry, "imagePullPolicy": pull_policy} for entry in pod["spec"]["containers"]]
+        own = {} if pull_policy is None else {"imagePullPolicy": pull_policy}
+        pod["spec"]["containers"] = [{**entry, **own} for entry in pod["spec"]["containers"]]
         handle = plan.handle(spec.name)
         try:
             self._starter.make(PendingPod(spec, plan, dataclasses.replace(manifest, pod=pod)), 0.0)
@@ -218,10 +239,3 @@ class KubernetesManager:
             self._lifecycle.remove_pod(handle)
             raise
         return handle
-
-
-def _no_images(what: str) -> CapabilityMissing:
-    return CapabilityMissing(
-        what,
-        details="A cluster makes no images of its pods, and its nodes keep their own house over those they pulled.",
-    )
