@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 
 from koji_adjutant.errors import ContainerError, RuntimeUnavailable
 
 _LATER = {408, 425, 429, 500, 502, 503, 504}
 """Answers of a server that cannot now."""
-_QUOTA = re.compile(r"exceeded quota|forbidden: (maximum|failed quota)")
 _MESSAGE = 4000
 
 
@@ -34,7 +32,7 @@ def refusal(method: str, path: str, host: str, status: int, body: bytes) -> Cont
     if status in _LATER:
         return unavailable(host, f"{method} {path}: {status} {word} {message}")
     reason = {403: "forbidden", 404: "not-found", 409: "conflict", 410: "gone"}.get(status, "refused")
-    if status == 403 and _QUOTA.search(message):
+    if status == 403 and "exceeded quota" in message:
         reason = "quota"
     return ApiRefusal(
         f"the API server refuses {method} {path}: {status} {word}",

@@ -168,8 +168,10 @@ class PodWatch:
         with self._changed:
             self._response, self._alive = response, self._clock()
         try:
-            for event in _events(response):
-                version = self._take(event)
+            # Whoever closes sees the response, or we see that it is closing.
+            if not self._closing.is_set():
+                for event in _events(response):
+                    version = self._take(event)
         finally:
             with self._changed:
                 self._response = None

@@ -86,8 +86,12 @@ bool write_status(int dirfd, struct status *status);
 void print_text(FILE *file, const char *text);
 void print_optional(FILE *file, const char *key, bool present, int value);
 
-/* offline.c: true if only lo is there and up; else the reason is in status->message. */
+/* offline.c: true if only lo is there and up; else the reason is in status->message. A network that is there is left. */
 bool prove_offline(struct status *status);
+
+/* network.c: leave the container's network for an empty one; then give up what that gave us besides. */
+bool leave_network(struct status *status);
+bool give_up_capabilities(struct status *status);
 
 /* command.c: fork and exec; returns the pid or -1 with the reason in status->message. */
 pid_t start_command(const struct request *request, int out_fd, int err_fd, struct status *status);
