@@ -30,7 +30,7 @@ class ApiServer:
         self._version = 0
         self._watchers: list[queue.SimpleQueue[Any]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def put(self, name: str, *, silently: bool = False, **status: Any) -> Mapping[str, Any]:
         """Make or change a pod; `silently`: no watch hears of it."""
