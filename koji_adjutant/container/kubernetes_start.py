@@ -21,7 +21,7 @@ from koji_adjutant.container.kubernetes_state import start_obstacle, state_of, u
 from koji_adjutant.container.kubernetes_volumes import Fill
 from koji_adjutant.container.kubernetes_watch import PodWatches
 from koji_adjutant.container.pod_put import PutEntry
-from koji_adjutant.errors import ContainerError, ContainerLost, ContainerTimeout
+from koji_adjutant.errors import ContainerError, ContainerLost, ContainerTimeout, RuntimeUnavailable
 
 UNSCHEDULABLE_SECONDS = 20.0
 """How long no node may be found before that is said: the scheduler looks again when pods end."""
@@ -89,8 +89,11 @@ class PodStarter:
         watch = self._watches.of(ref.namespace)
         try:
             state = watch.wait(ref.pod, judge, limit)
+        except RuntimeUnavailable:
+            raise
         except ContainerError as error:
-            raise explain(self._api, ref, error) from error
+            # Its place in our code says nothing; what the cluster says of the pod does.
+            raise explain(self._api, ref, error) from None
         if state is None:
             late = ContainerTimeout(f"{name} does not run after {limit:g} s", details=_seen(judge.last), retryable=True)
             raise explain(self._api, ref, late)
@@ -110,9 +113,11 @@ class PodStarter:
                 if error.reason == "conflict" and error.word == "AlreadyExists":
                     if self._is_ours(f"{path}/{name}", body):
                         return
-                elif error.reason != "quota" or self._clock() > give_up:
+                elif error.reason != "quota":
                     raise
-                else:
+                if self._clock() > give_up:
+                    raise
+                if error.reason == "quota":
                     _log.warning("pod.waits_for_quota", pod=name, namespace=pending.plan.namespace, said=error.message)
             else:
                 if made.get("kind") == "Pod":

@@ -66,7 +66,7 @@ GAPS: Mapping[str, Mapping[str, str]] = {
     "memory": {},
     "faulty-podman": {},
     "faulty-memory": {},
-    # Takes part where there is a cluster.
-    **({KUBERNETES: cluster_gaps()} if cluster.kubeconfig() else {}),
+    # Take part where there is a cluster.
+    **(dict.fromkeys((KUBERNETES, f"faulty-{KUBERNETES}"), cluster_gaps()) if cluster.kubeconfig() else {}),
 }
 """Runtime -> test function -> why."""
