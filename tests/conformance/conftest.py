@@ -112,7 +112,8 @@ def bare_manager(runtime_name: str, request: pytest.FixtureRequest, small_disk: 
     else:
         inner = PodmanManager(request.getfixturevalue("services")(kind))
     yield inner
-    inner.close()
+    if kind != KUBERNETES:
+        inner.close()
 
 
 @pytest.fixture
@@ -124,12 +125,14 @@ def manager(runtime_name: str, bare_manager: Any, request: pytest.FixtureRequest
 
 
 @pytest.fixture(scope="session")
-def cluster_manager(podman_host: None, worker_directory: Path) -> Any:
-    """The manager of the cluster that KUBECONFIG names, with the suite's images on its nodes. `bare_manager` closes it."""
+def cluster_manager(podman_host: None, worker_directory: Path) -> Iterator[Any]:
+    """The manager of the cluster that KUBECONFIG names, with the suite's images on its nodes."""
     images.load(images.podman)
     static = cluster.runner_image(images.podman)
     cluster.load(images.podman, images.IMAGE, images.FOREIGN, static)
-    return cluster.manager(worker_directory, runner_image=static)
+    found = cluster.manager(worker_directory, runner_image=static)
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")

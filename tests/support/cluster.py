@@ -57,17 +57,18 @@ def has_user_namespaces() -> bool:
     return os.environ.get("ADJUTANT_TEST_CLUSTER_USERNS") == "1"
 
 
-def manager(state_dir: Path, *, runner_image: str) -> KubernetesManager:
-    """A manager whose daemon keeps its state in `state_dir`."""
+def manager(state_dir: Path, *, runner_image: str, namespace: str | None = None) -> KubernetesManager:
+    """A manager whose daemon keeps its state in `state_dir`; `namespace`: of its pods, if not the kubeconfig's."""
     settings = KubernetesSection(
         config=kubeconfig(),
+        namespace=namespace,
         runner_image=runner_image,
         runner_directory=Path(RUNNER_DIRECTORY),
         seccomp_profile=seccomp_profile(),
         start_timeout=START_SECONDS,
     )
-    namespace = own_namespace(kubeconfig())
-    site = PodSite(settings, str(state_dir), str(static_directory()), runner_image, namespace)
+    own = own_namespace(kubeconfig())
+    site = PodSite(settings, str(state_dir), str(static_directory()), runner_image, own)
     return KubernetesManager(site)
 
 
