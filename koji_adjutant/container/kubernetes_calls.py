@@ -90,9 +90,9 @@ class PodCalls:
     def _refused(self, call: Call, status: int, body: bytes) -> ContainerError:
         text = body if isinstance(body, bytes) else str(body).encode()
         state = self._look(call.handle)
-        if status == 404 or state.status is ContainerStatus.MISSING:
+        if state.status is ContainerStatus.MISSING or (status == 404 and state.status is ContainerStatus.RUNNING):
             return not_found(call.handle)
-        if status == 500 or (status == 400 and state.status is not ContainerStatus.RUNNING):
+        if status in {404, 500} or (status == 400 and state.status is not ContainerStatus.RUNNING):
             return _not_started(call, f"container is {state.status}: {text[:_SAID].decode('utf-8', 'replace')}")
         return refusal("GET", f"exec in {call.handle.name}", self._api.host, status, text)
 
