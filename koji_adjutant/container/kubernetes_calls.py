@@ -22,6 +22,8 @@ MARGIN = 30.0
 _INLINE = 1 << 16
 """Input up to this size is sent before anything is read; more by a thread of its own, or both sides could wait."""
 _SAID = 4096
+_KILLED = 137
+"""What an exec ends with whose container or pod is taken away."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class PodCalls:
             return not_found(call.handle)
         word = exec_word(status)
         details = f"{word.message} {said.decode('utf-8', 'replace').strip()}".strip()
-        if state.status is not ContainerStatus.RUNNING or (status and word.exit_code != 137):
+        if state.status is not ContainerStatus.RUNNING or (status and word.exit_code not in {0, _KILLED}):
             return _not_started(call, f"container is {state.status}: {details}")
         return ExecError(
             f"the end of {call.what} is unknown: its stream broke",
