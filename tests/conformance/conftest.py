@@ -129,7 +129,7 @@ def cluster_manager(podman_host: None, worker_directory: Path) -> Iterator[Any]:
     """The manager of the cluster that KUBECONFIG names, with the suite's images on its nodes."""
     images.load(images.podman)
     static = cluster.runner_image(images.podman)
-    cluster.load(images.podman, images.IMAGE, images.FOREIGN, static)
+    cluster.load(images.podman, images.IMAGE, static)
     found = cluster.manager(worker_directory, runner_image=static)
     yield found
     found.close()
