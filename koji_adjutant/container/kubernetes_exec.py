@@ -14,6 +14,8 @@ from koji_adjutant.container.step_reader import RUNNER
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _PIECE = 1 << 18
+_DETACHING = ((RUNNER, "run"), (RUNNER, "relay-start"))
+"""Subcommands of our own program that leave something running behind them."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ def run_command(calls: PodCalls, handle: ContainerHandle, command: Command, outp
             gid=int(gid or uid),
             timeout=command.timeout,
             stdin_size=len(command.stdin),
+            leave=tuple(command.argv[:2]) in _DETACHING,
         )
     )
     what = f"`{command.argv[0]}` in {handle.name}"

@@ -30,6 +30,12 @@ class KnownPods:
         with self.changed:
             return self._pods.get(name)
 
+    def carrying(self, key: str, value: str) -> list[Pod]:
+        """The pods whose label `key` is `value`."""
+        with self.changed:
+            pods = list(self._pods.values())
+        return [pod for pod in pods if (pod["metadata"].get("labels") or {}).get(key) == value]
+
     def why_gone(self, name: str) -> str:
         """Why a pod is gone, `deleted` unless its last state told more."""
         with self.changed:

@@ -19,7 +19,7 @@ from koji_adjutant.container.interface import (
 )
 from koji_adjutant.container.kubernetes_api import KubernetesApi, pods_path
 from koji_adjutant.container.kubernetes_calls import not_found
-from koji_adjutant.container.kubernetes_labels import ANNOTATION_READY, PodRef, selector
+from koji_adjutant.container.kubernetes_labels import ANNOTATION_READY, LABEL_NAME, PodRef, label_value, selector
 from koji_adjutant.container.kubernetes_pending import PendingPod, PendingPods, conflict
 from koji_adjutant.container.kubernetes_plan import TASK, PodSite, plan_pod
 from koji_adjutant.container.kubernetes_pod import PodContainer, announced, containers_of, pod_manifest
@@ -64,8 +64,9 @@ class PodLifecycle:
         site = self._asked()
         plan = plan_pod(spec, site)
         handle = plan.handle(spec.name)
-        pod = self._watches.of(plan.namespace).get(plan.name)
-        if pod is not None and not pod["metadata"].get("deletionTimestamp"):
+        for pod in self._watches.of(plan.namespace).carrying(LABEL_NAME, label_value(spec.name)):
+            if pod["metadata"].get("deletionTimestamp"):
+                continue
             _check_same(pod, spec)
             if is_ready(pod):
                 return handle

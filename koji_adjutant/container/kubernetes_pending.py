@@ -81,10 +81,14 @@ class PendingPods:
             ContainerError: `conflict`: that one has other labels.
         """
         with self._lock:
-            found = self._pods.setdefault((pending.plan.namespace, pending.plan.name), pending)
-        if found.spec.name != pending.spec.name or dict(found.spec.labels) != dict(pending.spec.labels):
-            raise conflict(pending.spec.name)
-        return found
+            for found in self._pods.values():
+                if found.spec.name != pending.spec.name or found.dropped:
+                    continue
+                if dict(found.spec.labels) != dict(pending.spec.labels):
+                    raise conflict(pending.spec.name)
+                return found
+            self._pods[pending.plan.namespace, pending.plan.name] = pending
+        return pending
 
     def find(self, ref: PodRef) -> PendingPod | None:
         """The pod of a container."""

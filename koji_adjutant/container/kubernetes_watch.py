@@ -60,9 +60,18 @@ class PodWatch:
         """
         self._start()
         with self._changed:
-            if self._known.listed and self._clock() - self._alive < SILENCE:
+            if self._is_current():
                 return self._known.get(name)
         return self._ask(name)
+
+    def carrying(self, key: str, value: str) -> list[Pod]:
+        """The pods whose label `key` is `value`. Raises as `get` does."""
+        self._start()
+        with self._changed:
+            if self._is_current():
+                return self._known.carrying(key, value)
+        query = [("labelSelector", f"{self._selector},{key}={value}")]
+        return list(self._api.request("GET", pods_path(self._namespace), query=query).get("items") or [])
 
     def why_gone(self, name: str) -> str:
         """Why a pod that was seen here is gone: `deleted` unless more is known."""
@@ -101,6 +110,9 @@ class PodWatch:
                 response.shutdown()
         if thread is not None:
             thread.join(2.0)
+
+    def _is_current(self) -> bool:
+        return self._known.listed and self._clock() - self._alive < SILENCE
 
     def _await_news(self, name: str, seen: Pod | None, timeout: float) -> None:
         with self._changed:

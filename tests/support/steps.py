@@ -172,7 +172,7 @@ def step_rig(
 def _cluster_manager(image: str, directory: Path) -> KubernetesManager:
     static = cluster.runner_image(images.podman)
     cluster.load(images.podman, image, static)
-    return cluster.manager(directory, runner_image=static)
+    return cluster.manager(directory.parent, runner_image=static)
 
 
 def _pair(

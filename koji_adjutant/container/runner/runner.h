@@ -50,6 +50,7 @@ struct request {
     bool separate_stderr;
     bool offline;
     bool hangup;         /* `exec`: the end of our standard input is the end of the caller */
+    bool leave;          /* `exec`: what the command has detached by its end lives on */
     uint64_t stdin_size; /* `exec`: bytes of the command's standard input */
     int input_fd;        /* the command's standard input; 0: /dev/null */
 };
