@@ -15,12 +15,11 @@ from koji_adjutant.container.interface import ContainerStatus, ResourceLimits
 from koji_adjutant.container.kubernetes_api import KubernetesApi, pods_path
 from koji_adjutant.container.kubernetes_labels import PodRef
 from koji_adjutant.container.kubernetes_refusal import ApiRefusal
-from koji_adjutant.container.step_service import ContainerSteps
-from koji_adjutant.container.steps import StepSpec
 from koji_adjutant.errors import ContainerError, ContainerLost, ImageError
 from tests.conformance import images, scripts
 from tests.conformance.runtime import Runtime
 from tests.support import cluster
+from tests.support.steps import KUBERNETES, Recorder, step_rig
 
 pytestmark = pytest.mark.skipif(cluster.kubeconfig() is None, reason="not here: no cluster (KUBECONFIG)")
 
@@ -65,41 +64,42 @@ def _there(api: KubernetesApi, path: str) -> bool:
     return True
 
 
-def _follow(runtime: Runtime, first: Any, companion: Any, act: Any) -> ContainerError:
-    """The error that following a step ends with when `act` is done to its pod."""
-    steps = ContainerSteps(runtime.manager, first, companion, patience=60)
-    spec = StepSpec("s", scripts.mark_and_idle("/work/ran"), env={"PATH": "/bin"})
-    steps.start(first, spec)
-    timer = threading.Timer(1.0, act)
-    timer.start()
-    begun = time.monotonic()
-    with pytest.raises(ContainerError) as caught:
-        steps.follow(first, spec.name, lambda *_: None)
-    assert time.monotonic() - begun < NOTICED + 1
-    timer.join()
-    return caught.value
-
-
 @pytest.mark.parametrize("way", ["deleted", "evicted"])
-def test_pod_that_is_taken_away(pods: Runtime, api: KubernetesApi, way: str) -> None:
-    """A pod that somebody deletes or evicts is a lost container, named, within 30 s."""
-    first, companion = pods.pair()
-    ref = PodRef.parse(first)
+def test_pod_that_is_taken_away(podman_host: None, api: KubernetesApi, way: str) -> None:
+    """A pod that somebody deletes or evicts under a step is a lost container, named, within 30 s."""
+    images.load(images.podman)
+    with step_rig(Path("none"), images.IMAGE, KUBERNETES) as rig:
+        spec, seen = rig.spec("echo started; sleep 1000"), Recorder()
+        rig.steps.start(rig.task, spec)
+        taken: list[float] = []
+
+        def act() -> None:
+            assert seen.some.wait(NOTICED)
+            _take_away(api, PodRef.parse(rig.task), way)
+            taken.append(time.monotonic())
+
+        thread = threading.Thread(target=act)
+        thread.start()
+        with pytest.raises(ContainerLost, match=rig.task.name) as caught:
+            rig.steps.follow(rig.task, spec.name, seen)
+        thread.join()
+        assert time.monotonic() - taken[0] < NOTICED
+        assert caught.value.reason in {"deleted", "evicted", "exited"}
+
+
+def _take_away(api: KubernetesApi, ref: PodRef, way: str) -> None:
     path = pods_path(ref.namespace, ref.pod)
-
-    def act() -> None:
-        if way == "deleted":
-            api.request("DELETE", path, query=[("gracePeriodSeconds", "1")])
-            return
-        kind = "policy/v1" if cluster.server_minor() >= 22 else "policy/v1beta1"
-        options = {"gracePeriodSeconds": 1}
-        body = {"apiVersion": kind, "kind": "Eviction", "metadata": {"name": ref.pod}, "deleteOptions": options}
-        api.request("POST", f"{path}/eviction", body=body)
-
-    error = _follow(pods, first, companion, act)
-    assert isinstance(error, ContainerLost)
-    assert error.reason in {"deleted", "evicted", "exited"}
-    assert first.name in error.brief
+    if way == "deleted":
+        api.request("DELETE", path, query=[("gracePeriodSeconds", "1")])
+        return
+    version = "policy/v1" if cluster.server_minor() >= 22 else "policy/v1beta1"
+    body = {
+        "apiVersion": version,
+        "kind": "Eviction",
+        "metadata": {"name": ref.pod},
+        "deleteOptions": {"gracePeriodSeconds": 1},
+    }
+    api.request("POST", f"{path}/eviction", body=body)
 
 
 def test_no_node_is_named(pods: Runtime) -> None:
@@ -169,10 +169,9 @@ def test_another_daemon_goes_on(pods: Runtime, worker_directory: Path) -> None:
 
 
 def test_pod_gives_a_build_nothing(pods: Runtime) -> None:
-    """No token, no address of the API server, and strings with `$` as they are."""
-    handle = pods.running(env={"ODD": "$(HOME) $$(x) $"}, command=[*scripts.IDLE[:2], "100000"])
+    """No token; commands do not hear where the API server is; strings with `$` are as they were."""
+    handle = pods.running(env={"ODD": "$(HOME) $$(x) $"})
     assert pods.manager.exec(handle, [scripts.BUSYBOX, "ls", "/var/run/secrets"]).exit_code != 0
-    first = [scripts.BUSYBOX, "sh", "-c", "for p in /proc/[0-9]*; do cat $p/environ; done 2>/dev/null"]
-    environ = pods.output(handle, first).split(b"\0")
-    assert not [each for each in environ if each.startswith(b"KUBERNETES_")]
-    assert b"ODD=$(HOME) $$(x) $" in environ
+    assert b"KUBERNETES_" not in pods.output(handle, scripts.environment())
+    read = [scripts.BUSYBOX, "sh", "-c", "cat /proc/[0-9]*/environ 2>/dev/null; true"]
+    assert b"ODD=$(HOME) $$(x) $" in pods.output(handle, read).split(b"\0")

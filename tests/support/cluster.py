@@ -29,6 +29,7 @@ from koji_adjutant.container.kubernetes_manager import KubernetesManager
 from koji_adjutant.container.kubernetes_plan import PodSite
 from koji_adjutant.container.static_tools import static_directory
 from tests.distro.cache import cache_dir, locked
+from tests.support.podman_host import HostError
 
 RUNNER_DIRECTORY = "/usr/lib/koji-adjutant/static"
 START_SECONDS = 120
@@ -104,7 +105,10 @@ def runner_image(podman: Callable[..., bytes]) -> str:
     digest = hashlib.sha256(b"".join(program.read_bytes() for program in programs)).hexdigest()[:12]
     name = f"localhost/koji-adjutant-static:{digest}"
     with locked(cache_dir() / "static-image.lock"):
-        if name not in podman("images", "--format", "{{.Repository}}:{{.Tag}}").decode().split():
+        try:
+            # Not a list of all: that fails while somebody removes one.
+            podman("image", "exists", name)
+        except HostError:
             podman("import", "--quiet", "-", name, stdin=_archive(programs))
     return name
 
