@@ -23,9 +23,9 @@ from koji_adjutant.errors import AdjutantError, RuntimeUnavailable
 
 Result = TypeVar("Result")
 
-WATCH_SECONDS = 60
-"""After which the server ends a watch and is asked for the next: one request a minute for all pods."""
-SILENCE = 75.0
+WATCH_SECONDS = 120
+"""After which the server ends a watch and is asked for the next: one request in two minutes for all pods of a namespace."""
+SILENCE = 135.0
 """Seconds without a word after which a watch is dead, and what is remembered is old."""
 LOOK_AGAIN = 1.0
 """Seconds after which a judge is asked again though nothing changed: some of them look at the clock."""
