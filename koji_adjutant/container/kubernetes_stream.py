@@ -48,7 +48,9 @@ class ExecStream:
         self._clock = clock
         self._socket: Any = api.websocket(pods_path(ref.namespace, ref.pod, "exec"), query)
         self.protocol = str(self._socket.getsubprotocol() or "")
-        self._socket.sock = DuplexSocket(self._socket.sock)
+        # Kept here too: the websocket forgets its own when the other side ends.
+        self._connection = DuplexSocket(self._socket.sock)
+        self._socket.sock = self._connection
 
     def send(self, data: bytes) -> None:
         """Pass bytes to the command's stdin. Raises OSError or WebSocketException when the connection is gone."""
@@ -86,7 +88,7 @@ class ExecStream:
 
     def close(self) -> None:
         """Drop the connection at once: nothing is waited for."""
-        self._socket.sock.close()
+        self._connection.close()
 
 
 def exec_word(status: bytes) -> ExecWord:
