@@ -25,6 +25,8 @@ class ApiServer:
         self.requests: Counter[str] = Counter()
         self.refuse: dict[str, tuple[int, str]] = {}
         """Status and message for a kind of request, until taken out."""
+        self.token: str | None = None
+        """The only one that is accepted; None: any."""
         self._lock = threading.Lock()
         self._pods: dict[str, Mapping[str, Any]] = {}
         self._version = 0
@@ -116,7 +118,9 @@ class ApiServer:
 
             def do_GET(self) -> None:
                 found = urlsplit(self.path)
-                status, answer = outer._answer(found.path, parse_qs(found.query))
+                status, answer = 401, {"kind": "Status", "reason": "Unauthorized"}
+                if outer.token is None or self.headers["Authorization"] == f"Bearer {outer.token}":
+                    status, answer = outer._answer(found.path, parse_qs(found.query))
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 if isinstance(answer, queue.SimpleQueue):
