@@ -149,7 +149,9 @@ class _Daemon:
                 session=self._login.session,
                 identity=identity,
                 settings=self._settings,
-                handlers=handler_table(plugin_handlers(plugins)),
+                handlers=handler_table(
+                    plugin_handlers(plugins), privileged_images=settings.config.privileged_images == "on"
+                ),
                 runtime=runtime,
                 shared=SharedServices.create(settings.options, settings.config, runtime),
                 disk_paths=(state_dir, Path(settings.options.workdir)),

@@ -57,6 +57,33 @@ def files_below(directory: Path, *, seconds: float = LOOK_SECONDS) -> Iterator[o
             continue
 
 
+def walk(top: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Walk a tree as `os.walk` does from the top down, names in order: directory, directories in it, everything else.
+
+    Links to directories are named among the directories and not followed; who takes names out of that list keeps the walk out
+    of them. What cannot be read is passed over, as by `os.walk`.
+    """
+    waiting = [top]
+    while waiting:
+        directory = waiting.pop()
+        try:
+            with os.scandir(directory) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError:
+            continue
+        directories = [entry.name for entry in entries if _leads_to_directory(entry)]
+        known = frozenset(directories)
+        yield directory, directories, [entry.name for entry in entries if entry.name not in known]
+        waiting += [directory / name for name in reversed(directories) if not (directory / name).is_symlink()]
+
+
+def _leads_to_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def _looked_at(entry: os.DirEntry[str]) -> os.stat_result | None:
     try:
         return entry.stat(follow_symlinks=False)

@@ -74,6 +74,16 @@ def query_command(layout: DnfLayout) -> list[str]:
     ]
 
 
+def package_files_command(layout: DnfLayout, directory: str) -> list[str]:
+    """Return argv for `tools` that prints the rpm files below a directory of the root, as `query_command` prints its rpmdb."""
+    script = (
+        'test -d "$1" || exit 3; f=$2; rpm --querytags | grep -qx "$4" && f=$3; '
+        """exec find "$1" -type f -name '*.rpm' -exec rpm -qp --nosignature --nodigest --qf "$f" {} +"""
+    )
+    top = f"{layout.root}{directory}"
+    return ["sh", "-c", script, "sh", top, _format(_TAGS), _format((*_TAGS, _SHA3_TAG)), _SHA3_TAG]
+
+
 def parse_installed(output: bytes) -> tuple[InstalledRpm, ...]:
     """Read the output of `query_command`, in its order, packages that are not counted included.
 

@@ -65,6 +65,8 @@ class PairRequest:
     """`tools` relays its port `PROXY_PORT` to the daemon's repository proxy, as its only way out."""
     seccomp_profile: str | None = None
     tools_seccomp_profile: str | None = None
+    privileged: bool = False
+    """`task` has all of the machine's devices and rights (images)."""
     mounts: Sequence[VolumeMount] = ()
     """Further mounts of `task`, which `tools` does not see (runroot)."""
 
@@ -174,6 +176,7 @@ def _task_spec(request: PairRequest) -> ContainerSpec:
         userns=request.userns,
         # For the default route through lo that mock gives an offline root; the build's own uid has no capability.
         capabilities=("NET_ADMIN",),
+        privileged=request.privileged,
         seccomp_profile=request.seccomp_profile,
     )
 

@@ -187,6 +187,25 @@ class Root:
         )
         return self._run(spec, log, self.pair.task)
 
+    def root_step(
+        self, name: str, argv: Sequence[str], *, workdir: str, timeout: float, log: str = ROOT_LOG
+    ) -> StepStatus:
+        """Run a command in the root as its root: what makes an image mounts and owns files."""
+        spec = StepSpec(
+            name=self._prefix + name,
+            argv=argv,
+            env=self.settings.env,
+            workdir=workdir,
+            timeout=timeout,
+            no_output_timeout=self._limits.no_output_timeout,
+            orphan_timeout=self._limits.orphan_timeout,
+            log_cap=self._limits.log_cap,
+            nofile=self._limits.nofile,
+            offline=not self.settings.network,
+            personality=self.settings.personality,
+        )
+        return self._run(spec, log, self.pair.task)
+
     def step_beside(
         self, where: ContainerHandle, name: str, argv: Sequence[str], *, workdir: str, timeout: float
     ) -> StepStatus:

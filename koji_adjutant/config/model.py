@@ -15,7 +15,7 @@ from koji_adjutant.config.monitoring import MonitoringSection
 from koji_adjutant.config.quantities import Duration, Size
 from koji_adjutant.config.runtime import PodmanSection
 from koji_adjutant.config.scm import ScmSection
-from koji_adjutant.config.section import AbsolutePath, OffAsText, Section
+from koji_adjutant.config.section import AbsolutePath, OffAsText, Section, SwitchAsText
 
 STATE_DIR = "/var/lib/koji-adjutant"
 
@@ -95,6 +95,14 @@ class AdjutantConfig(Section):
         "where load, priority and arch allow. Its price: the hub keeps no run entry for them, so if this host dies for good "
         "they stay OPEN until an admin frees them.",
     )
+    privileged_images: Annotated[Literal["off", "on"], SwitchAsText] = Field(
+        "off",
+        description="`on` runs the tasks of kiwi and livemedia-creator (`kiwiBuild`, `createKiwiImage`, `livemedia`, "
+        "`createLiveMedia`) in a privileged container with the machine's devices, `/dev/loop` among them. Its price: who may "
+        "ask for such a task, or change a package in its root, is root on this host, so give it a host that does nothing else. "
+        "`off` refuses these tasks with the reason. Read at the start only. The tools image is chosen as for every task "
+        "(`images.rules`, by method).",
+    )
     poll: PollSection = Field(default_factory=PollSection, description="How often the hub is asked.")
     monitoring: MonitoringSection = Field(
         default_factory=MonitoringSection, description="Probes, metrics and status over HTTP."
@@ -103,6 +111,13 @@ class AdjutantConfig(Section):
     hosts: tuple[HostEntry, ...] = Field(
         (), description="Host names this daemon may claim. Empty: the one identity of kojid.conf."
     )
+
+    @model_validator(mode="after")
+    def _privileged_needs_podman(self) -> Self:
+        if self.privileged_images == "on" and self.runtime == "kubernetes":
+            message = "privileged_images: on needs runtime: podman; no pod of this builder is privileged"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _host_names_differ(self) -> Self:

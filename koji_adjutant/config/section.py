@@ -42,6 +42,8 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 """A path that means the same wherever the daemon stands."""
 OffAsText = BeforeValidator(_off_as_text)
 """YAML 1.1 reads a bare `off` as false; for a choice of words it stays the word."""
+SwitchAsText = BeforeValidator(lambda value: "on" if value is True else _off_as_text(value))
+"""The same with `on`, which YAML 1.1 reads as true."""
 Integer = Annotated[int, BeforeValidator(_no_bool)]
 """A whole number; YAML's `yes` is not 1."""
 Number = Annotated[float, BeforeValidator(_no_bool)]

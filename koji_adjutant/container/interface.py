@@ -20,7 +20,7 @@ import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 LABEL_MANAGED = "io.koji.adjutant.managed"
 """`true` on everything this project makes in a runtime."""
@@ -128,6 +128,11 @@ class ContainerSpec:
     """A user namespace of its own (65536 ids). False only where an operator turned it off."""
     capabilities: Sequence[str] = ()
     """Added to the runtime's default set, without `CAP_` (`NET_ADMIN`). They count inside the user namespace."""
+    privileged: bool = False
+    """All capabilities and devices of the machine, its live `/dev`, no seccomp: root in it is root on the machine.
+
+    Only without a user namespace (`userns` False). A runtime that has no such containers says `CapabilityMissing`.
+    """
     seccomp_profile: str | None = None
     """Path of a seccomp profile on the machine of the runtime; None: the runtime's default."""
     init: bool = True
@@ -333,6 +338,20 @@ class SupportsCommit(Protocol):
 
     def remove_image(self, reference: str) -> bool:
         """Remove an image; False (and nothing done) while a container uses it; True when it is gone or was not there."""
+
+
+@runtime_checkable
+class SupportsSync(Protocol):
+    """Brings what a crash of the machine would take from an image to the disk."""
+
+    def sync_image(self, reference: str, pause: Callable[[float], None]) -> bool:
+        """Have the files of an image on the disk; False where this process cannot see them.
+
+        `pause` is called after each file with the seconds that it took, and may wait.
+
+        Raises:
+            ImageError: `missing`. OSError: a file went away, or cannot be written.
+        """
 
 
 class ImageKeeper(ContainerManager, SupportsCommit, Protocol):

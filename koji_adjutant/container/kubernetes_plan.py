@@ -21,7 +21,7 @@ from koji_adjutant.container.interface import (
     Network,
 )
 from koji_adjutant.container.kubernetes_labels import PodRef, dns_label, name_token, pod_name
-from koji_adjutant.errors import ContainerError
+from koji_adjutant.errors import CapabilityMissing, ContainerError
 
 TASK = "task"
 """Name of the first container of every pod."""
@@ -106,10 +106,17 @@ def plan_pod(spec: ContainerSpec, site: PodSite, token: str | None = None) -> Po
 
     Raises:
         ContainerError: `plan`: a companion of its own, companions of companions, or two of one name.
+        CapabilityMissing: a privileged container.
     """
     if spec.companion_of is not None or any(entry.companions for entry in spec.companions):
         raise ContainerError(f"{spec.name}: only a container that is no companion can have some", reason="plan")
     specs = (spec, *spec.companions)
+    if any(entry.privileged for entry in specs):
+        raise CapabilityMissing(
+            f"{spec.name} asks for a privileged container, which no pod of this builder is",
+            resolution="Set privileged_images to off here, and keep a builder with Podman in the image channels.",
+            reason="privileged",
+        )
     names = [entry.name for entry in specs]
     if len(set(names)) < len(names):
         raise ContainerError(f"{spec.name}: two containers of its pod have one name: {', '.join(names)}", reason="plan")

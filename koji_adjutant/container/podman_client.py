@@ -18,7 +18,7 @@ from podman.api.client import APIClient
 from podman.api.uds import UDSConnection, UDSConnectionPool, UDSSocket
 from podman.errors import PodmanError
 
-from koji_adjutant.errors import ContainerError, ContainerTimeout, RuntimeUnavailable
+from koji_adjutant.errors import ContainerError, RuntimeUnavailable
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "DELETE"})
 ENABLE = (
@@ -55,6 +55,10 @@ class PodmanRefusal(ContainerError):
         self.status = status
         self.message = message
         self.headers = headers or {}
+
+
+class PodmanSilent(RuntimeUnavailable):
+    """The service took a request and gave no answer in time: it may act on it yet."""
 
 
 class PodmanApi:
@@ -106,7 +110,7 @@ class PodmanApi:
 
         Raises:
             PodmanRefusal: the service answered with an error.
-            RuntimeUnavailable: it did not answer, ContainerTimeout: not in time.
+            RuntimeUnavailable: it cannot be reached, PodmanSilent: it did not answer in time.
         """
         headers = {"Content-Type": "application/json" if body is not None else "application/x-tar"}
         payload = json.dumps(body) if body is not None else data
@@ -181,8 +185,9 @@ class PodmanApi:
 
     def _unreachable(self, call: str, error: BaseException, timeout: float) -> ContainerError:
         if _timed_out(error):
-            return ContainerTimeout(
-                f"Podman at {self.socket_path} did not answer `{call}` within {timeout:g} s", retryable=True
+            return PodmanSilent(
+                f"Podman at {self.socket_path} did not answer `{call}` within {timeout:g} s",
+                resolution="See how busy the machine and its disks are; podman.request_timeout is the limit.",
             )
         return RuntimeUnavailable(
             f"Podman at {self.socket_path} cannot be reached for `{call}`",

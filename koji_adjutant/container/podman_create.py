@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from koji_adjutant.container.interface import ContainerHandle, ContainerSpec, ContainerStatus, VolumeMount
-from koji_adjutant.container.podman_client import PodmanApi, PodmanRefusal
+from koji_adjutant.container.podman_client import PodmanApi, PodmanRefusal, PodmanSilent
 from koji_adjutant.container.podman_copy import PodmanCopy
 from koji_adjutant.container.podman_id_ranges import IdRanges, explicit, pool_of
 from koji_adjutant.container.podman_lifecycle import PodmanLifecycle, not_found
@@ -26,7 +26,7 @@ from koji_adjutant.container.podman_payload import (
     device_targets,
 )
 from koji_adjutant.container.podman_state import RUNTIME, base_of, id_maps, same_owner, state_of
-from koji_adjutant.errors import ContainerError, ContainerLost, ContainerTimeout, ImageError
+from koji_adjutant.errors import ContainerError, ContainerLost, ImageError
 
 CREATE_ATTEMPTS = 10
 
@@ -54,7 +54,7 @@ class PodmanCreate:
             created = self._create(payload)
         except PodmanRefusal as error:
             return self._existing(spec, payload["labels"], error)
-        except ContainerTimeout:
+        except PodmanSilent:
             # It may or may not have been made, and nobody would know its id.
             self._life.remove(ContainerHandle(spec.name, spec.name, RUNTIME))
             raise

@@ -27,8 +27,10 @@ from koji_adjutant.errors import ContainerError, ContainerNotFound, ContainerTim
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 SILENCE = 10.0
 """Seconds without output after which the container's state is asked."""
-SETTLE = 10.0
-"""Seconds the session may take to be recorded as ended after its stream has."""
+SETTLE = 60.0
+"""Seconds the session may take to be recorded as ended after its stream has: Podman waits for the disk to do it."""
+KILL_SETTLE = 10.0
+"""The same after the command was killed, when nobody wants its result any more."""
 _NOT_STARTED = re.compile(rb"OCI (runtime|permission)|container process")
 _ERROR = b"Error: "
 
@@ -92,7 +94,7 @@ class PodmanExec:
             ended = True
         finally:
             if not ended:
-                self._kill(session, mark)
+                self._kill(handle, session, mark)
             kill_monitors(session)
         if code in {126, 127} and not output.started and _NOT_STARTED.search(output.held):
             raise self._not_started(handle, command, output.held.decode("utf-8", "replace"))
@@ -126,7 +128,7 @@ class PodmanExec:
                 self._check_there(handle, error)
                 raise self._not_started(handle, command, error.message) from error
             self._pump(handle, stream, rest, command, output, deadline)
-        return self._exit_code(handle, session, deadline, command)
+        return self._exit_code(handle, session, command)
 
     def _pump(
         self,
@@ -184,8 +186,10 @@ class PodmanExec:
         if not self._running(handle):
             raise broken(f"a command in {handle.name}, which does not run any more,") from cause
 
-    def _exit_code(self, handle: ContainerHandle, session: str, deadline: float, command: Command) -> int:
-        settled = min(deadline, self._clock() + SETTLE)
+    def _exit_code(self, handle: ContainerHandle, session: str, command: Command) -> int:
+        """The code of a command that has ended: also where its record comes after the command's own time."""
+        heard = self._clock()
+        settled = heard + SETTLE
         pause = 0.005
         while True:
             try:
@@ -197,6 +201,7 @@ class PodmanExec:
                 return self._known(handle, int(found["ExitCode"]), command)
             if self._clock() > settled:
                 raise broken(f"`{command.argv[0]}` in {handle.name}")
+            heard = self._heard(handle, heard)
             time.sleep(pause)
             pause = min(2 * pause, 0.2)
 
@@ -208,17 +213,29 @@ class PodmanExec:
             self._check_there(handle, None)
         return code
 
-    def _kill(self, session: str, mark: str) -> None:
-        """End the command and whatever carries its mark; what cannot be reached is logged, the error on its way wins."""
-        left = kill_marked(mark)
-        try:
-            found = self._api.get(f"/exec/{session}/json", timeout=20)
+    def _kill(self, handle: ContainerHandle, session: str, mark: str) -> None:
+        """End the command and whatever carries its mark; what cannot be reached is logged, the error on its way wins.
+
+        Until Podman has seen its end: one that was only about to start has no process yet.
+        """
+        given_up = self._clock() + KILL_SETTLE
+        ended = False
+        while True:
+            left = kill_marked(mark)
+            try:
+                found = self._api.get(f"/exec/{session}/json", timeout=20)
+                ended = found.get("CanRemove") or not self._running(handle)
+            except ContainerError:
+                # The container and its sessions may be gone, which ends the command as well.
+                break
+            if ended or self._clock() > given_up:
+                # It may have begun after the first look, and left children.
+                left = kill_marked(mark)
+                break
             if found["Running"] and found["Pid"]:
-                left += not kill_process(found["Pid"])
-        except ContainerError:
-            # The container and its sessions may be gone, which ends the command as well.
-            found = {}
-        log.info("exec.killed", session=session[:12], unreachable=left, running=found.get("Running"))
+                kill_process(found["Pid"])
+            time.sleep(0.05)
+        log.info("exec.killed", session=session[:12], unreachable=left, ended=ended)
 
     def _not_started(self, handle: ContainerHandle, command: Command, details: str) -> ContainerError:
         return ExecError(

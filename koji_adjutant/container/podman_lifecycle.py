@@ -23,7 +23,7 @@ from koji_adjutant.container.interface import (
     ContainerState,
     ContainerStatus,
 )
-from koji_adjutant.container.podman_client import PodmanApi, PodmanRefusal
+from koji_adjutant.container.podman_client import PodmanApi, PodmanRefusal, PodmanSilent
 from koji_adjutant.container.podman_oom import KILLED_CODE, kernel_killed
 from koji_adjutant.container.podman_payload import (
     LABEL_COMPANION,
@@ -73,6 +73,8 @@ class PodmanLifecycle:
                 self._api.request("POST", f"/containers/{handle.id}/start", timeout=timeout)
             except PodmanRefusal as error:
                 raise _start_error(handle, error) from error
+            except PodmanSilent as error:
+                raise ContainerTimeout(f"{handle.name} did not start within {timeout:g} s", retryable=True) from error
         log.info("container.started", container=handle.name)
 
     def inspect(self, handle: ContainerHandle) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +28,7 @@ from koji_adjutant.container.podman_create import PodmanCreate
 from koji_adjutant.container.podman_exec import Command, Output, PodmanExec
 from koji_adjutant.container.podman_health import bridge_usable, health
 from koji_adjutant.container.podman_images import PodmanImages
+from koji_adjutant.container.podman_layers import sync_image
 from koji_adjutant.container.podman_lifecycle import PodmanLifecycle, not_found
 from koji_adjutant.container.podman_logs import stream_logs
 from koji_adjutant.container.podman_payload import PayloadSettings
@@ -39,7 +40,7 @@ HEALTH_TIMEOUT = 30.0
 
 
 class PodmanManager:
-    """`ContainerManager`, `SupportsCommit` and `SupportsHostPaths` of one Podman service.
+    """`ContainerManager`, `SupportsCommit`, `SupportsSync` and `SupportsHostPaths` of one Podman service.
 
     `socket` is a path or a `unix://` URL. `userns_size` ids for each user namespace; `seccomp_profile` is a path on this
     machine, used where a spec names none.
@@ -149,6 +150,9 @@ class PodmanManager:
 
     def remove_image(self, reference: str) -> bool:
         return self._images.remove(reference)
+
+    def sync_image(self, reference: str, pause: Callable[[float], None]) -> bool:
+        return sync_image(self._api, reference, pause)
 
     def root_path(self, handle: ContainerHandle) -> Path:
         found = self._lifecycle.inspect(handle)

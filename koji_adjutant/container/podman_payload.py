@@ -112,6 +112,9 @@ def _mounts(spec: ContainerSpec, settings: PayloadSettings, base: CompanionBase 
     if base is not None:
         # rslave: what the service unmounts when the first container goes must not stay busy here.
         mounts.append(_bind(base.root, spec.companion_root, ["rw", "rbind", "rslave"]))
+    if spec.privileged:
+        # Live: loop devices and their partitions appear while the container runs.
+        mounts.append(_bind("/dev", "/dev", ["rw", "rbind", "rprivate"]))
     for mount in spec.mounts:
         mounts.extend(_mount(mount, settings))
     return mounts
@@ -184,6 +187,9 @@ def _rlimit(kind: str, value: int) -> dict[str, Any]:
 
 
 def _security(spec: ContainerSpec, settings: PayloadSettings) -> dict[str, Any]:
+    if spec.privileged:
+        # Nothing else counts then; Podman confines it by no profile of its own.
+        return {"privileged": True}
     found: dict[str, Any] = {}
     if spec.capabilities:
         found["cap_add"] = [f"CAP_{name}" for name in spec.capabilities]

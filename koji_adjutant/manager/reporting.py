@@ -17,7 +17,7 @@ from xmlrpc.client import Fault
 import koji
 import structlog
 
-from koji_adjutant.errors import DiskFull, HubError, JournalError, SessionLost
+from koji_adjutant.errors import AdjutantError, DiskFull, HubError, Interrupted, JournalError, SessionLost
 from koji_adjutant.hub.refusals import CallUncertain
 from koji_adjutant.manager.open_tasks import Fate, fate_of
 from koji_adjutant.manager.outcomes import Call, Outcome
@@ -79,7 +79,18 @@ class Reporter:
             return Call.NONE
         if outcome.reason:
             outcome = self._policy.settle(self._context.task_id, outcome, self._session)
+            if outcome.call is Call.FAIL:
+                self._give_up()
         return self._end({"call": outcome.call.value, "text": outcome.text})
+
+    def _give_up(self) -> None:
+        """Let the handler end at the hub what another run would have gone on with; the task fails whatever comes of it."""
+        try:
+            self._context.given_up()
+        except (koji.GenericError, Fault, AdjutantError) as error:
+            if isinstance(error, Interrupted) or _is_no_answer(error):
+                raise
+            log.warning("task.not_given_up", task_id=self._context.task_id, error=str(error))
 
     def resume(self) -> str | None:
         """Finish a report that an earlier daemon began; None if none was begun and the handler has to run."""

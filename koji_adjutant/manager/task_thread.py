@@ -129,17 +129,18 @@ class TaskThread:
             # Whatever was raised after the end was asked for may be only its consequence.
             log.info("task.interrupted", error=str(error), kind=type(error).__name__)
             return outcome_of_error(interruption.error())
+        raised = error
         if isinstance(error, OSError) and is_full(error):
             error = told_by(error, self._fullest_place())
         outcome = outcome_of_error(error)
         # The traceback of what the hub's user reads as a sentence helps nobody.
-        foreseen = isinstance(error, koji.GenericError | Fault | AdjutantError | koji.tasks.RefuseTask)
+        foreseen = isinstance(raised, koji.GenericError | Fault | AdjutantError | koji.tasks.RefuseTask)
         log.warning(
             "task.raised",
             kind=type(error).__name__,
             error=str(error),
             call=outcome.call.value,
-            exc_info=None if foreseen else error,
+            exc_info=None if foreseen else raised,
         )
         return outcome
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from koji_adjutant.container.interface import VolumeMount
+from koji_adjutant.deep_trees import remove_tree, walk
 from koji_adjutant.errors import ConfigurationError
 from koji_adjutant.scm.environment import CREDENTIALS
 
@@ -44,39 +45,47 @@ class Credentials:
             return frozenset()
         if not self.directory.exists():
             fresh = self.directory.with_name(f"{self.directory.name}.new")
-            shutil.rmtree(fresh, ignore_errors=True)
+            remove_tree(fresh)
             fresh.mkdir(mode=0o700, parents=True)
             try:
-                shutil.copytree(self.original, fresh / _SHOWN, ignore=_no_files)
-            except (OSError, shutil.Error) as error:
+                _copy_open(Path(self.original), fresh / _SHOWN)
+            except OSError as error:
                 raise ConfigurationError(
                     f"scm_credentials_dir {self.original} cannot be copied for a checkout", details=str(error)
                 ) from error
-            _open(fresh / _SHOWN)
             fresh.rename(self.directory)
-        return frozenset(str(path.relative_to(self._shown)) for path in self._shown.rglob("*") if path.is_file())
+        shown = self._shown
+        return frozenset(str((place / name).relative_to(shown)) for place, _, names in walk(shown) for name in names)
 
     def remove(self) -> None:
         """Remove the copy; safe to repeat. Its container is gone by then."""
         for directory in (self.directory, self.directory.with_name(f"{self.directory.name}.new")):
-            if directory.exists():
-                shutil.rmtree(directory)
+            remove_tree(directory)
 
     @property
     def _shown(self) -> Path:
         return self.directory / _SHOWN
 
 
-def _open(top: Path) -> None:
-    """Let everybody in the container read it."""
-    for directory, _, names in os.walk(top):
-        Path(directory).chmod(0o755)
-        for name in names:
-            Path(directory, name).chmod(0o644)
+def _copy_open(original: Path, target: Path) -> None:
+    """Copy a tree, links followed, for everybody in the container to read.
 
-
-def _no_files(directory: str, names: list[str]) -> set[str]:
-    """Sockets of agents, links to nothing: no credentials."""
-    return {
-        name for name in names if not os.path.isfile(path := os.path.join(directory, name)) and not os.path.isdir(path)
-    }
+    Not sockets of agents, links to nothing and the like: no credentials. A directory of its own tree's directories is not
+    entered again.
+    """
+    waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(str(original), str(target), frozenset())]
+    while waiting:
+        source, copy, above = waiting.pop()
+        status = os.stat(source)
+        identity = (status.st_dev, status.st_ino)
+        if identity in above:
+            continue
+        Path(copy).mkdir()
+        Path(copy).chmod(0o755)
+        with os.scandir(source) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    waiting.append((entry.path, f"{copy}/{entry.name}", above | {identity}))
+                elif entry.is_file():
+                    shutil.copy2(entry.path, f"{copy}/{entry.name}")
+                    Path(f"{copy}/{entry.name}").chmod(0o644)

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import koji
-import koji.tasks
 from koji.daemon import SCM
 
-from koji_adjutant.errors import Interrupted, JournalError, SessionLost
 from koji_adjutant.hub.rpm_header import SRPMHeader
 from koji_adjutant.tasks import build_options
 from koji_adjutant.tasks.arches import SourceArches, build_arches, task_arches
@@ -24,9 +22,6 @@ from koji_adjutant.tasks.build_options import Aim
 from koji_adjutant.tasks.build_packages import BuiltPackages, merge
 from koji_adjutant.tasks.build_record import BuildRecord, move_to_scratch
 from koji_adjutant.tasks.source_package import fetch_package
-
-RESUMED = (Interrupted, SessionLost, JournalError, SystemExit, KeyboardInterrupt, koji.tasks.ServerExit)
-"""What ends this run and not the build: another run goes on with it, or the hub has ended it already."""
 
 
 @dataclass(frozen=True)
@@ -147,10 +142,8 @@ class BuildTask(ThreadedTask):
     def _build(self, record: BuildRecord, plan: Plan, srpm: str, header: SRPMHeader, arches: list[str]) -> None:
         try:
             record.complete(self._packages(plan, srpm, header, arches))
-        except RESUMED:
-            raise
-        except BaseException:
-            record.fail()
+        except BaseException as error:
+            record.fail_with(error)
             raise
 
     def _packages(self, plan: Plan, srpm: str, header: SRPMHeader, arches: list[str]) -> BuiltPackages:

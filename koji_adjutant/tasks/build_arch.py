@@ -12,30 +12,19 @@ import koji.util
 
 from koji_adjutant.buildroot import commands
 from koji_adjutant.buildroot.rpm_build import BuildRequest, RpmBuild
-from koji_adjutant.errors import ContainerError, Interrupted
-from koji_adjutant.tasks.base import ThreadedTask
 from koji_adjutant.tasks.build_results import BuildResults
 from koji_adjutant.tasks.buildroot_record import BuildrootRecord, repo_tag
-from koji_adjutant.tasks.kept_root import keep_failed_root
-from koji_adjutant.tasks.mock_config import mock_config
+from koji_adjutant.tasks.buildroot_task import BuildrootTask, Work
 from koji_adjutant.tasks.root_work import OpenRoot, RootWork
 from koji_adjutant.tasks.source_package import fetch_source_package
 from koji_adjutant.tasks.task_logs import TaskLogs
 
 
-class BuildArchTask(ThreadedTask):
+class BuildArchTask(BuildrootTask):
     """Handles `buildArch`."""
 
     Methods = ["buildArch"]  # noqa: RUF012 - koji's class attribute
     _taskWeight = 1.5  # noqa: N815 - koji's name
-
-    def checkHost(self, hostdata: Mapping[str, Any]) -> bool:  # noqa: N802 - koji's name
-        """Whether an arch of the build tag is one of this host's (contract 4.0.7)."""
-        tag = self.session.getBuildConfig(self.params[1])
-        if not tag or not tag["arches"]:
-            return True
-        wanted = {koji.canonArch(arch) for arch in tag["arches"].split()}
-        return bool(wanted & set((hostdata["arches"] or "").split()))
 
     def handler(
         self, pkg: str, root: int | str, arch: str, keep_srpm: bool, opts: Mapping[str, Any] | None = None
@@ -44,34 +33,26 @@ class BuildArchTask(ThreadedTask):
         repo_id = (opts or {}).get("repo_id")
         if not repo_id:
             raise koji.BuildError("A repo id must be provided")
-        if self.context.journal.done("result"):
-            # Adopted between the result and its report: the containers may be gone already.
-            result = dict(self.context.journal.result("result"))
-            self.once("expired", lambda: self.session.host.setBuildRootState(result["brootid"], "EXPIRED"))
-            return result
+        result = self.earlier_result()
+        if result is None:
+            result = self._built(pkg, root, arch, repo_id, keep_srpm=bool(keep_srpm))
+        self.expire_root(result)
+        return result
+
+    def _built(self, pkg: str, root: int | str, arch: str, repo_id: int, *, keep_srpm: bool) -> dict[str, Any]:
         repo_info = self.session.repoInfo(repo_id, strict=True)
         srpm, header = fetch_source_package(self, pkg)
         self._update_weight(header.name)
         tag = self.session.getBuildConfig(root, event=repo_info["create_event"])
         br_arch = self._concrete_arch(arch, tag)
         repo = repo_tag(self.session, repo_info, root, self.context.log)
-        record = BuildrootRecord(self, repo, koji.canonArch(br_arch))
-        with TaskLogs(self.context) as logs:
-            record.create()
-            config = mock_config(record.name, record.id, repo, br_arch, self.context.options)
-            logs.write("mock-config", "mock_config.log", lambda: config)
+
+        def begin(record: BuildrootRecord, logs: TaskLogs) -> Work:
             work = RootWork(self.context, repo, record, logs, br_arch)
             build = _Build(self, work, record, srpm, arch)
-            try:
-                result = dict(self.once("result", lambda: build.run(logs, keep_srpm=bool(keep_srpm))))
-            except Interrupted:
-                raise
-            except BaseException as error:
-                record.expire_failed()
-                keep_failed_root(self.context, error)
-                raise
-        record.expire()
-        return result
+            return lambda: build.run(logs, keep_srpm=keep_srpm)
+
+        return self.in_root(repo, br_arch, begin)
 
     def _update_weight(self, name: str) -> None:
         """Weigh the task by what building the package took so far (contract 2.5)."""
@@ -121,21 +102,9 @@ class _Build:
             minspace=self._context.options.minspace << 20,
         )
         build = RpmBuild(opened.root, request, logs)
-        try:
+        with self._work.listed_after(opened):
             build.run()
-        finally:
-            self._list_at_end(opened)
         logs.state("Finish: run")
         results = BuildResults(self._context, opened.root, opened.plan, opened.prepared, build, self._record.id)
         with self._work.phase("results"):
             return results.collect(keep_srpm=keep_srpm), results.extra_logs
-
-    def _list_at_end(self, opened: OpenRoot) -> None:
-        """After the build, also a failed one: tell the hub what the root holds."""
-        if self._context.interruption.event.is_set():
-            return
-        try:
-            self._work.update_list(opened)
-        except ContainerError as error:
-            # The build's own end is what counts; a dead container is told by it.
-            self._context.log.warning("buildroot.final_contents_unknown", error=str(error))

@@ -14,6 +14,7 @@ import koji
 
 from koji_adjutant.tasks.base import ThreadedTask
 from koji_adjutant.tasks.build_packages import BuiltPackages
+from koji_adjutant.tasks.given_back import ends_build
 
 
 class BuildRecord:
@@ -53,6 +54,13 @@ class BuildRecord:
             )
         except (koji.GenericError, Fault) as error:
             self._task.context.log.warning("build.not_marked_failed", build_id=self.id, error=str(error))
+
+    def fail_with(self, error: BaseException) -> None:
+        """Mark the build as failed if `error` fails its task: at once, or when the task is given up for good."""
+        if ends_build(error):
+            self.fail()
+        else:
+            self._task.context.given_up = self.fail
 
     def _begin(self, data: dict[str, Any]) -> dict[str, Any]:
         # Each initBuild of a draft makes another build (its release holds the id), so this asks first.

@@ -108,14 +108,16 @@ class Checkout:
         return f"{path}/{self.inside}"
 
 
-def assert_source_allowed(task: ThreadedTask, url: str, *, scratch: Any) -> SCM:
+def assert_source_allowed(task: ThreadedTask, url: str, *, scratch: Any, passwords: bool = True) -> SCM:
     """Parse `url`, ask allowed_scms and hub policy as kojid.conf says; return it with what they set (contract 5.2, 5.3).
+
+    `passwords`: one in the URL is allowed if kojid.conf says so, else never.
 
     Raises:
         koji.GenericError, koji.BuildError: in koji's words, a password hidden.
     """
     options = task.options
-    scm = parse_source(url, allow_password=options.allow_password_in_scm_url)
+    scm = parse_source(url, allow_password=passwords and options.allow_password_in_scm_url)
     channel = task.session.getChannel(task.taskinfo["channel_id"], strict=True)
     scm.assert_allowed(
         allowed=options.allowed_scms,

@@ -94,9 +94,10 @@ class CommandInRoot:
         root = opened.root
         argv = dnf.install(root.settings, root.layout, root.facts.manager, self._request.packages)
         status = root.package_step("install", argv)
-        self._work.update_list(opened)
         if status.ok:
+            self._work.update_list(opened)
             return
+        self._work.list_what_failed(opened)
         verdict = verdicts.judge(
             Phase.BUILDDEP,
             status,

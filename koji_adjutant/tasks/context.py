@@ -113,6 +113,8 @@ class TaskContext:
     """Children the task waits for just now; set by its thread, read by the main loop."""
     on_awaited: Callable[[], None] = lambda: None
     """Tells the main loop that the task has begun to wait for children."""
+    given_up: Callable[[], None] = lambda: None
+    """Called when the task fails although its error would give it back (verdict policy): marks its build as failed."""
     log: Any = field(default_factory=structlog.get_logger)
 
     def __post_init__(self) -> None:

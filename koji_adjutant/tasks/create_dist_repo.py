@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import koji
 import koji.tasks
 
 from koji_adjutant.container.steps import BIN_DIR
+from koji_adjutant.deep_trees import remove_tree, walk
 from koji_adjutant.repos.commands import LocalRepo
 from koji_adjutant.repos.multilib import MULTILIB_ARCH
 from koji_adjutant.tasks.base import ThreadedTask
@@ -67,11 +67,11 @@ class CreateDistRepoTask(ThreadedTask):
     def _upload(self, tree: Path) -> None:
         """Upload what is no link, each file into the directory it has in the repo, and the list of all."""
         manifest: list[str] = []
-        for directory, _, names in sorted(os.walk(tree)):
+        for directory, _, names in sorted(walk(tree), key=lambda found: str(found[0])):
             below = os.path.relpath(directory, tree)
             store = repo_store(self.context, "" if below == "." else below)
             for name in sorted(names):
-                path = Path(directory) / name
+                path = directory / name
                 if not path.is_symlink():
                     store.put(path, name)
                     manifest.append(f"{below}/{name}")
@@ -171,7 +171,7 @@ class _Attempt:
 def write_tree(tree: Path, packages: Packages, *, split_debuginfo: bool) -> list[str]:
     """Write kojipkgs, package lists and links to the rpms below `tree`; return the subrepos that are not empty."""
     # An attempt before this one may have left a tree.
-    shutil.rmtree(tree, ignore_errors=True)
+    remove_tree(tree)
     tree.mkdir(parents=True)
     lists: dict[str, list[str]] = {"": []}
     for name, row in packages.items():

@@ -37,18 +37,25 @@ def keep_root(directory: Path, until: float) -> bool:
     return True
 
 
-def keep_failed_root(context: TaskContext, error: BaseException | None = None) -> None:
+def keep_failed_root(context: TaskContext, error: BaseException) -> None:
     """Keep the root of this failed task as long as kojid.conf says; the rest of the pair is of no more use.
 
-    Not after an `error` that is the infrastructure's, or a disk's that this root has filled.
+    Not after an `error` that is the infrastructure's, or a disk's that this root has filled. What goes wrong here is only
+    logged: the task has failed with `error`, which is the caller's to say.
+
+    Raises:
+        Interrupted, SessionLost: the task does not end here and now.
     """
     if isinstance(error, ContainerError) or is_full(error) or not getattr(error, "root_may_stay", True):
         return
-    if not keep_root(context.directory, time.time() + context.options.failed_buildroot_lifetime):
-        context.log.warning("task.root_not_kept", reason="the disk is full", path=str(context.directory))
-        return
-    for info in context.runtime.list_managed(context.labels("tools")):
-        context.runtime.remove(info.handle)
+    try:
+        if not keep_root(context.directory, time.time() + context.options.failed_buildroot_lifetime):
+            context.log.warning("task.root_not_kept", reason="the disk is full", path=str(context.directory))
+            return
+        for info in context.runtime.list_managed(context.labels("tools")):
+            context.runtime.remove(info.handle)
+    except (ContainerError, OSError) as trouble:
+        context.log.warning("task.root_not_kept", reason=str(trouble), path=str(context.directory))
 
 
 def kept_until(directory: Path) -> float | None:

@@ -8,7 +8,6 @@ from typing import Any
 import koji
 import koji.tasks
 
-from koji_adjutant.errors import Interrupted
 from koji_adjutant.tasks.base import ThreadedTask
 from koji_adjutant.tasks.build_record import BuildRecord
 
@@ -48,11 +47,9 @@ class MavenTask(ThreadedTask, koji.tasks.MultiPlatformTask):
         build = None if opts.get("scratch") else self._begin(record, results["maven_info"], dest, opts)
         try:
             self._deliver(results, record, build, info, opts, repo_id)
-        except Interrupted:
-            raise
-        except BaseException:
+        except BaseException as error:
             if build is not None:
-                record.fail()
+                record.fail_with(error)
             raise
         if build is not None and not opts.get("skip_tag"):
             arguments_of_tag = [dest["id"], record.id, False, None, True]

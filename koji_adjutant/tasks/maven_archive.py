@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 from koji_adjutant.buildroot.root import Root
+from koji_adjutant.deep_trees import walk
 
 SKIPPED = {"CVS", ".svn", ".git"}
 
@@ -23,10 +24,10 @@ def put_archive(root: Root, directory: Path, archive: Path, target: str) -> None
 def zip_tree(directory: Path, archive: Path) -> None:
     """Write a zip of a checkout, its name as the top; links are links in it, as kojid writes them."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as packed:
-        for place, directories, names in os.walk(directory):
+        for place, directories, names in walk(directory):
             directories[:] = sorted(set(directories) - SKIPPED)
-            for name in sorted(names):
-                path = Path(place) / name
+            for name in names:
+                path = place / name
                 inside = str(path.relative_to(directory.parent))
                 if path.is_symlink():
                     entry = zipfile.ZipInfo(inside)

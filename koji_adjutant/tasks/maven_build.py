@@ -113,9 +113,10 @@ class MavenBuild:
     def _install(self, opened: OpenRoot) -> None:
         root, packages = opened.root, list(self._opts["packages"])
         status = root.package_step("install", dnf.install(root.settings, root.layout, root.facts.manager, packages))
-        self._work.update_list(opened)
         if status.ok:
+            self._work.update_list(opened)
             return
+        self._work.list_what_failed(opened)
         verdict = verdicts.judge(
             Phase.BUILDDEP, status, self._logs.tail(ROOT_LOG, 64 << 10), operation=Operation.INIT, arch="noarch"
         )

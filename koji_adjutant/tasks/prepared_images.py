@@ -18,8 +18,9 @@ import structlog
 
 from koji_adjutant.buildroot.prepared import FORMAT as PREPARED_FORMAT
 from koji_adjutant.buildroot.prepared import LABEL_FORMAT, PreparedImage, PreparedKey, to_evict
-from koji_adjutant.container.interface import ContainerHandle, ImageInfo, ImageKeeper, PullPolicy
+from koji_adjutant.container.interface import ContainerHandle, ImageInfo, ImageKeeper, PullPolicy, SupportsSync
 from koji_adjutant.errors import AdjutantError, ContainerError, ImageError
+from koji_adjutant.tasks.images_on_disk import ImagesOnDisk
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +43,10 @@ class ImageKey(Protocol):
 
 
 class PreparedImages:
-    """All methods are thread-safe. `directory` keeps one file per image, whose mtime is its last use."""
+    """All methods are thread-safe. `directory` keeps one file per image, whose mtime is its last use.
+
+    A directory beside it keeps what is known of each image's safety on disk.
+    """
 
     def __init__(
         self,
@@ -66,10 +70,14 @@ class PreparedImages:
         self._queue: queue.SimpleQueue[tuple[str, str, Callable[[], None]]] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._idle = threading.Condition(self._lock)
+        sync = runtime.sync_image if isinstance(runtime, SupportsSync) else None
+        self._on_disk = ImagesOnDisk(directory.with_name(f"{directory.name}-records"), sync)
+        if any(map(self._on_disk.doubtful, self._on_disk.known())):
+            self.submit("doubtful", "", self._drop_doubtful)
 
     def find(self, key: ImageKey) -> ImageInfo | None:
         """Return the image of `key` and count it as used now, or None."""
-        if not self.enabled:
+        if not self.enabled or self._on_disk.doubtful(key.digest):
             return None
         with self._lock:
             self._starting[key.reference] = self._clock() + STARTING_SECONDS
@@ -129,7 +137,7 @@ class PreparedImages:
         images = [self._prepared(info) for info in found if self._is_ours(info) or info.created_at < stray]
         for image in to_evict(images, now=now, max_bytes=self._max_bytes, max_age=self._max_age, starting=starting):
             if self._runtime.remove_image(image.reference):
-                self._use_file(image.reference.rpartition(":")[2]).unlink(missing_ok=True)
+                self._forget(_digest(image.reference))
                 log.info("prepared.evicted", image=image.reference, size=image.size_bytes)
 
     def _work(self) -> None:
@@ -149,9 +157,24 @@ class PreparedImages:
 
     def keep(self, key: ImageKey, container: ContainerHandle, labels: Mapping[str, str]) -> ImageInfo:
         """Commit a container as the image of `key`, used now. `labels` hold LABEL_FORMAT, by which it is evicted."""
+        self._on_disk.making(key.digest, key.reference)
         image = self._runtime.commit(container, key.reference, labels)
+        self._on_disk.made(key.digest, image)
         self._touch(key.digest)
         return image
+
+    def _drop_doubtful(self) -> None:
+        """Remove images whose files a crash of the machine may have taken. `find` gives none of them, gone or not."""
+        listed = self._runtime.list_images({LABEL_FORMAT: str(PREPARED_FORMAT)})
+        there = {_digest(info.reference): info.reference for info in listed}
+        for digest in filter(self._on_disk.doubtful, self._on_disk.known()):
+            if digest not in there or self._runtime.remove_image(there[digest]):
+                self._forget(digest)
+                log.warning("prepared.dropped", image=digest, reason="the machine went down before it was on disk")
+
+    def _forget(self, digest: str) -> None:
+        self._use_file(digest).unlink(missing_ok=True)
+        self._on_disk.forget(digest)
 
     def _make(self, key: PreparedKey, tag_name: str, recipe: Recipe) -> None:
         if self.find(key) is not None:
@@ -171,13 +194,13 @@ class PreparedImages:
 
     def _prepared(self, info: ImageInfo) -> PreparedImage:
         try:
-            used = self._use_file(info.reference.rpartition(":")[2]).stat().st_mtime
+            used = self._use_file(_digest(info.reference)).stat().st_mtime
         except OSError:
             used = info.created_at
         return PreparedImage(info.reference, info.size_bytes, info.created_at, used)
 
     def _is_ours(self, info: ImageInfo) -> bool:
-        return self._use_file(info.reference.rpartition(":")[2]).exists()
+        return self._use_file(_digest(info.reference)).exists()
 
     def _touch(self, digest: str) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -185,3 +208,8 @@ class PreparedImages:
 
     def _use_file(self, digest: str) -> Path:
         return self._directory / digest
+
+
+def _digest(reference: str) -> str:
+    """The key's digest, which is the image's tag."""
+    return reference.rpartition(":")[2]

@@ -11,10 +11,16 @@ from koji_adjutant.tasks.base import HandlerTable
 from koji_adjutant.tasks.library import LIBRARY
 
 
-def handler_table(more: Iterable[type[koji.tasks.BaseTaskHandler]] = ()) -> HandlerTable:
-    """Return the table of all methods; a later class replaces an earlier one of the same method (contract 1.10)."""
+def handler_table(
+    more: Iterable[type[koji.tasks.BaseTaskHandler]] = (), *, privileged_images: bool = False
+) -> HandlerTable:
+    """Return the table of all methods; a later class replaces an earlier one of the same method (contract 1.10).
+
+    `privileged_images`: with those that work in a privileged container.
+    """
     table: dict[str, Any] = {}
-    for handler in (*_own_handlers(), *more):
+    own = [*_own_handlers(), *(_privileged_handlers() if privileged_images else ())]
+    for handler in (*own, *more):
         for method in handler.Methods:
             table[method] = handler
     return table
@@ -64,3 +70,12 @@ def _own_handlers() -> list[Any]:
         WaitrepoTask,
         WrapperRPMTask,
     ]
+
+
+def _privileged_handlers() -> list[Any]:
+    from koji_adjutant.tasks.create_kiwi_image import CreateKiwiImageTask
+    from koji_adjutant.tasks.create_live_media import CreateLiveMediaTask
+    from koji_adjutant.tasks.kiwi_build import KiwiBuildTask
+    from koji_adjutant.tasks.live_media_build import LiveMediaBuildTask
+
+    return [CreateKiwiImageTask, CreateLiveMediaTask, KiwiBuildTask, LiveMediaBuildTask]

@@ -44,6 +44,8 @@ class RootPlan:
     """What a reader of the task's logs should know of the root."""
     mounts: tuple[VolumeMount, ...] = ()
     """Of the host, into the root (runroot)."""
+    privileged: bool = False
+    """With all of the machine's devices and rights (images, where the operator allows it)."""
     host_ids: bool = False
     """No user namespace of its own: root of the root is the host's where files of mounts are concerned."""
 
@@ -74,6 +76,7 @@ class RootParts:
             tools_limits=ResourceLimits(cpu_shares=BACKGROUND_SHARES if prepare else None),
             userns=config.podman.userns and not plan.host_ids,
             mounts=() if prepare else plan.mounts,
+            privileged=plan.privileged and not prepare,
             chroot_tmpdir=self._context.options.chroot_tmpdir,
             tmp_size=config.build.tmp_bytes,
             task_network=Network.PRIVATE if plan.settings.network and not prepare else Network.NONE,

@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 from koji_adjutant.buildroot.host_report import LOG_NAME as HW_INFO_LOG
 from koji_adjutant.buildroot.host_report import hw_info_command
 from koji_adjutant.buildroot.per_task import WORK_DIRECTORIES, per_task_files
-from koji_adjutant.buildroot.provenance import buildroot_list
+from koji_adjutant.buildroot.provenance import Provenance, buildroot_list
 from koji_adjutant.buildroot.root import DNF_LOGS, Root
 from koji_adjutant.container.interface import ImageInfo
-from koji_adjutant.errors import ContainerError
+from koji_adjutant.errors import ContainerError, HubError, SessionLost
 from koji_adjutant.metrics import PHASE_SECONDS
 from koji_adjutant.tasks.attempts import Retry, backoff, retry
 from koji_adjutant.tasks.buildroot_record import BuildrootRecord, RepoTag
@@ -162,6 +162,32 @@ class RootWork:
         """Tell the hub what the root holds by now; once in each attempt."""
         self._record.update_list(self._entries(opened.root, opened.plan), opened.attempt)
 
+    @contextmanager
+    def listed_after(self, opened: OpenRoot) -> Iterator[None]:
+        """Tell the hub what the root holds after the work within, also after one that failed."""
+        try:
+            yield
+        except BaseException:
+            self.list_what_failed(opened)
+            raise
+        self.update_list(opened)
+
+    def list_what_failed(self, opened: OpenRoot) -> None:
+        """Tell the hub what the root holds after work in it has failed: that failure counts, not one of this."""
+        if self._context.interruption.event.is_set():
+            return
+        try:
+            self.update_list(opened)
+        except SessionLost:
+            raise
+        except (ContainerError, HubError, OSError) as error:
+            # A dead container, a hub that is away, a disk that the work has filled.
+            self._context.log.warning("buildroot.final_contents_unknown", error=str(error))
+
+    def provenance(self, opened: OpenRoot) -> Provenance:
+        """Return what repository and hub say about packages of the root's repo."""
+        return self._opener.provenance(opened.plan)
+
     def _list(self, root: Root, plan: RootPlan) -> None:
         self._record.set_list(self._entries(root, plan))
 
@@ -178,8 +204,8 @@ class RootWork:
         try:
             for name in DNF_LOGS:
                 self._logs.write(f"copied-{name}", name, partial(self._dnf_log, root, name))
-        except ContainerError as error:
-            # The work's own end is what counts; a dead container is told by it.
+        except (ContainerError, OSError) as error:
+            # The work's own end is what counts; a dead container or a full disk is told by it.
             self._context.log.warning("root.logs_lost", error=str(error))
 
     def _dnf_log(self, root: Root, name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import koji
 
-from koji_adjutant.errors import ContainerError, Interrupted
+from koji_adjutant.errors import Interrupted
 from koji_adjutant.tasks.base import ThreadedTask
 from koji_adjutant.tasks.buildroot_record import BuildrootRecord, repo_tag
 from koji_adjutant.tasks.command_in_root import CommandInRoot, RootCommand
@@ -67,8 +67,8 @@ class RunRootTask(ThreadedTask):
             except BaseException as error:
                 record.expire_failed()
                 # Mounts of the host are not held busy for a root that somebody may want to look at.
-                if not isinstance(error, ContainerError) and not volumes:
-                    keep_failed_root(self.context)
+                if not volumes:
+                    keep_failed_root(self.context, error)
                 raise
             self.once("logs", logs.finish)
         record.expire()

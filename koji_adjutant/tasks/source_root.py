@@ -19,14 +19,11 @@ from koji_adjutant.buildroot.root import BUILD_LOG, Root
 from koji_adjutant.buildroot.verdicts import Phase
 from koji_adjutant.buildroot.wording import Operation
 from koji_adjutant.container.steps import StepStatus
-from koji_adjutant.errors import ContainerError, Interrupted
 from koji_adjutant.hub.rpm_header import read_srpm_header
-from koji_adjutant.tasks.base import ThreadedTask
 from koji_adjutant.tasks.build_results import artifact_store, put_environment
-from koji_adjutant.tasks.buildroot_record import BuildrootRecord, RepoTag, repo_tag
+from koji_adjutant.tasks.buildroot_record import BuildrootRecord, repo_tag
+from koji_adjutant.tasks.buildroot_task import BuildrootTask, Work
 from koji_adjutant.tasks.collect import Collector, list_results
-from koji_adjutant.tasks.kept_root import keep_failed_root
-from koji_adjutant.tasks.mock_config import mock_config
 from koji_adjutant.tasks.root_work import OpenRoot, RootWork
 from koji_adjutant.tasks.task_logs import TaskLogs
 
@@ -88,18 +85,10 @@ class SourceSteps:
             )
 
 
-class SourcePackageTask(ThreadedTask):
+class SourcePackageTask(BuildrootTask):
     """Base of the tasks that write a source package."""
 
     _taskWeight = 1.0  # noqa: N815 - koji's name
-
-    def checkHost(self, hostdata: Mapping[str, Any]) -> bool:  # noqa: N802 - koji's name
-        """Whether an arch of the build tag is one of this host's (contract 4.0.7)."""
-        tag = self.session.getBuildConfig(self.params[1])
-        if not tag or not tag["arches"]:
-            return True
-        wanted = {koji.canonArch(arch) for arch in tag["arches"].split()}
-        return bool(wanted & set((hostdata["arches"] or "").split()))
 
     def write_package(
         self, build_tag: int | str, opts: Mapping[str, Any], write: Write, *, network: bool = False
@@ -111,32 +100,24 @@ class SourcePackageTask(ThreadedTask):
         """
         if not opts.get("repo_id"):
             raise koji.BuildError("A repo id must be provided")
-        journal = self.context.journal
-        if journal.done("result"):
-            # Adopted between the result and its report: the containers may be gone already.
-            result = dict(journal.result("result"))
-            self.once("expired", lambda: self.session.host.setBuildRootState(result["brootid"], "EXPIRED"))
-            return result
-        info = self.session.repoInfo(opts["repo_id"], strict=True)
-        tag = self.session.getTag(build_tag, strict=True, event=info["create_event"])
-        repo = repo_tag(self.session, info, tag["id"], self.context.log)
-        # A random choice among equals must be the same one after an adoption.
-        host = self.session.host.getHost()
-        arch = journal.remember("arch", lambda: self.find_arch("noarch", host, repo.config))
-        record = BuildrootRecord(self, repo, koji.canonArch(arch))
-        with TaskLogs(self.context) as logs:
-            record.create()
-            config = mock_config(record.name, record.id, repo, arch, self.context.options, group=GROUP, network=network)
-            logs.write("mock-config", "mock_config.log", lambda: config)
-            result = self._in_root(repo, record, logs, arch, write)
-        record.expire()
+        result = self.earlier_result()
+        if result is None:
+            result = self._written(build_tag, opts["repo_id"], write, network=network)
+        self.expire_root(result)
         return result
 
-    def _in_root(
-        self, repo: RepoTag, record: BuildrootRecord, logs: TaskLogs, arch: str, write: Write
-    ) -> dict[str, Any]:
-        work = RootWork(self.context, repo, record, logs, arch)
+    def _written(self, build_tag: int | str, repo_id: int, write: Write, *, network: bool) -> dict[str, Any]:
+        info = self.session.repoInfo(repo_id, strict=True)
+        tag = self.session.getTag(build_tag, strict=True, event=info["create_event"])
+        repo = repo_tag(self.session, info, tag["id"], self.context.log)
+        arch = self.noarch_root_arch(repo.config)
 
+        def begin(record: BuildrootRecord, logs: TaskLogs) -> Work:
+            return self._work(RootWork(self.context, repo, record, logs, arch), record, logs, write)
+
+        return self.in_root(repo, arch, begin, group=GROUP, network=network)
+
+    def _work(self, work: RootWork, record: BuildrootRecord, logs: TaskLogs, write: Write) -> Work:
         def attempt(opened: OpenRoot) -> tuple[dict[str, Any], str]:
             place, source = write(opened, SourceSteps(opened, logs, work.spec_runs), record)
             srpm = self._take(opened.root, place)
@@ -150,15 +131,7 @@ class SourcePackageTask(ThreadedTask):
             uploaded = [*logs.finish(), extra]
             return {**result, "logs": sorted(log for log in uploaded if not log.endswith(f"/{CHECKOUT_LOG}"))}
 
-        try:
-            return dict(self.once("result", whole))
-        except Interrupted:
-            raise
-        except BaseException as error:
-            record.expire_failed()
-            if not isinstance(error, ContainerError):
-                keep_failed_root(self.context)
-            raise
+        return whole
 
     def _take(self, root: Root, place: str) -> str:
         """Check and upload the one source package that was written; return its path below work/."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,17 +92,13 @@ class WrapperBuild:
             if begun.completed:
                 return self._completed(begun, srpm, checkout, posixpath.basename(spec))
         build = RpmBuild(opened.root, BuildRequest(srpm, NO_ARCH, opened.plan.limits.memory_bytes), self._logs)
-        try:
+        with self._work.listed_after(opened):
             build.run()
-        finally:
-            if not self._context.interruption.event.is_set():
-                self._work.update_list(opened)
         return self._results(opened, checkout, posixpath.basename(spec))
 
     def _with_spec(self, checkout: Checkout, opened: OpenRoot) -> tuple[Checkout, str]:
         """Return the checkout with artifacts and rendered spec, and the spec's path in it. Made anew at each call."""
         tree = self._context.directory / "wrapper-tree"
-        shutil.rmtree(tree, ignore_errors=True)
         copy_tree(checkout.tree, tree)
         template = find_template(tree, checkout.inside)
         if template is None:

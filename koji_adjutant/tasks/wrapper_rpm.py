@@ -6,36 +6,27 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-import koji
-
-from koji_adjutant.errors import ContainerError, Interrupted
-from koji_adjutant.tasks.base import ThreadedTask
-from koji_adjutant.tasks.build import RESUMED
 from koji_adjutant.tasks.build_packages import BuiltPackages
 from koji_adjutant.tasks.build_record import BuildRecord, move_to_scratch
 from koji_adjutant.tasks.buildroot_record import BuildrootRecord, RepoTag, repo_tag
+from koji_adjutant.tasks.buildroot_task import BuildrootTask, Work
 from koji_adjutant.tasks.checkout import assert_source_allowed
-from koji_adjutant.tasks.given_back import is_infrastructure
-from koji_adjutant.tasks.kept_root import keep_failed_root
-from koji_adjutant.tasks.mock_config import mock_config
+from koji_adjutant.tasks.given_back import ends_build
 from koji_adjutant.tasks.task_logs import TaskLogs
 from koji_adjutant.tasks.wrapper_artifacts import find_wrapped
 from koji_adjutant.tasks.wrapper_build import GROUP, WrapperBuild, WrapperRequest
 
 
-class WrapperRPMTask(ThreadedTask):
+class WrapperRPMTask(BuildrootTask):
     """Handles `wrapperRPM`."""
 
     Methods = ["wrapperRPM"]  # noqa: RUF012 - koji's class attribute
     _taskWeight = 1.5  # noqa: N815 - koji's name
+    root_key = "buildroot_id"
 
-    def checkHost(self, hostdata: Mapping[str, Any]) -> bool:  # noqa: N802 - koji's name
-        """Whether an arch of the build tag is one of this host's (contract 4.0.7)."""
-        tag = self.session.getBuildConfig(self.params[1]["build_tag"])
-        if not tag or not tag["arches"]:
-            return True
-        wanted = {koji.canonArch(arch) for arch in tag["arches"].split()}
-        return bool(wanted & set((hostdata["arches"] or "").split()))
+    def build_tag_asked(self) -> Any:
+        """Return the build tag of the target."""
+        return self.params[1]["build_tag"]
 
     def handler(
         self,
@@ -47,13 +38,15 @@ class WrapperRPMTask(ThreadedTask):
     ) -> dict[str, Any]:
         """Build; kojid's parameters, result and errors. A failing build is told as what it is, which kojid hides."""
         opts = opts or {}
-        results = self._built(spec_url, build_target, build, task, opts)
+        results = self.earlier_result()
+        if results is None:
+            results = self._built(spec_url, build_target, build, task, opts)
         if opts.get("create_build") and opts.get("custom_user_metadata"):
             results["custom_user_metadata"] = opts["custom_user_metadata"]
         if not task:
             # Of its own; else the parent does it.
             self._deliver(results, build_target, build, opts)
-        self.once("expired", lambda: self.session.host.setBuildRootState(results["buildroot_id"], "EXPIRED"))
+        self.expire_root(results)
         return results
 
     def _built(
@@ -64,33 +57,27 @@ class WrapperRPMTask(ThreadedTask):
         task: Mapping[str, Any] | None,
         opts: Mapping[str, Any],
     ) -> dict[str, Any]:
-        if self.context.journal.done("result"):
-            return dict(self.context.journal.result("result"))
         wrapped = find_wrapped(self.session, build, task)
         scm = assert_source_allowed(self, spec_url, scratch=opts.get("scratch"))
         build_tag = self.session.getTag(target["build_tag"], strict=True)
         repo = self._repo(build_tag, opts)
-        host = self.session.host.getHost()
-        arch = self.context.journal.remember("arch", lambda: self.find_arch("noarch", host, repo.config))
-        record = BuildrootRecord(self, repo, koji.canonArch(arch))
+        arch = self.noarch_root_arch(repo.config)
         begun = BuildRecord(self) if opts.get("create_build") and not opts.get("scratch") else None
-        with TaskLogs(self.context) as logs:
-            record.create()
-            config = mock_config(record.name, record.id, repo, arch, self.context.options, group=GROUP)
-            logs.write("mock-config", "mock_config.log", lambda: config)
-            request = WrapperRequest(scm, wrapped, target, dict(opts), begun)
-            work = WrapperBuild(self, repo, record, logs, str(arch), request)
-            try:
-                return dict(self.once("result", work.run))
-            except Interrupted:
-                raise
-            except BaseException as error:
-                record.expire_failed()
-                if begun is not None and _ends_build(error):
-                    self._fail(begun)
-                if not isinstance(error, ContainerError):
-                    keep_failed_root(self.context)
-                raise
+
+        def begin(record: BuildrootRecord, logs: TaskLogs) -> Work:
+            return WrapperBuild(
+                self, repo, record, logs, arch, WrapperRequest(scm, wrapped, target, dict(opts), begun)
+            ).run
+
+        def failed(error: BaseException) -> None:
+            if begun is None:
+                return
+            if ends_build(error):
+                self._fail(begun)
+            else:
+                self.context.given_up = lambda: self._fail(begun)
+
+        return self.in_root(repo, arch, begin, group=GROUP, failed=failed)
 
     def _fail(self, begun: BuildRecord) -> None:
         if not self.context.journal.done("initBuild"):
@@ -137,16 +124,8 @@ class WrapperRPMTask(ThreadedTask):
         try:
             record.complete(packages)
         except BaseException as error:
-            if _ends_build(error):
-                record.fail()
+            record.fail_with(error)
             raise
-
-
-def _ends_build(error: BaseException) -> bool:
-    """Whether the build has failed: not where another run, here or on another host, goes on with it."""
-    if isinstance(error, RESUMED):
-        return False
-    return not (isinstance(error, ContainerError) and is_infrastructure(error))
 
 
 def _packages(directory: str, results: Mapping[str, Any]) -> BuiltPackages:

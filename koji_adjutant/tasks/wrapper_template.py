@@ -21,6 +21,7 @@ import koji.tasks
 
 from koji_adjutant.buildroot.root import ROOT_LOG
 from koji_adjutant.container.interface import VolumeMount
+from koji_adjutant.deep_trees import walk
 from koji_adjutant.scm.tree import resolve
 from koji_adjutant.tasks.context import TaskContext
 from koji_adjutant.tasks.task_logs import TaskLogs
@@ -57,10 +58,10 @@ def find_template(top: Path, source: str) -> str | None:
     if start is None:
         return None
     found = None
-    for directory, _, names in os.walk(start):
-        for name in sorted(names):
-            if name.endswith(SUFFIX) and not (Path(directory) / name).is_symlink():
-                found = str((Path(directory) / name).relative_to(top))
+    for directory, _, names in walk(start):
+        for name in names:
+            if name.endswith(SUFFIX) and not (directory / name).is_symlink():
+                found = str((directory / name).relative_to(top))
                 break
     return found
 

@@ -1,7 +1,7 @@
 """`make bench`: how long a buildArch takes, prepared and cold, and what the daemon costs; medians of five in one run.
 
 Alone it measures this builder on the embedded hub. With LAB=STATE/etc/lab.json (see `make builder`) and a kojid + mock
-that runs as THEIRS on that hub, it measures both on the same hub in turn and prints ratios.
+that runs as THEIRS on that hub, it measures both on the same hub in turn, prints ratios, and draws them into CHART.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import koji
 
 from koji_adjutant.buildroot.prepared import REPOSITORY
 from koji_adjutant.container.podman_manager import PodmanManager
+from tests.bench.chart import Bar, chart
 from tests.bench.measure import Run, Series, measure, table
 from tests.bench.process_watch import memory_kib
 from tests.compare.lab import LabHub
@@ -42,6 +43,7 @@ def main() -> int:
     parser.add_argument("--lab", type=Path, default=os.environ.get("LAB") or None)
     parser.add_argument("--ours", default=os.environ.get("OURS", "builder2"))
     parser.add_argument("--theirs", default=os.environ.get("THEIRS", "builder1"))
+    parser.add_argument("--chart", type=Path, default=os.environ.get("CHART") or None, help="SVG file to write")
     arguments = parser.parse_args()
     prepare_host()
     with tempfile.TemporaryDirectory(prefix="adjutant-bench-") as scratch, PodmanService() as podman:
@@ -165,6 +167,8 @@ def _beside_kojid(farm: Farm, lab: Lab, arguments: argparse.Namespace) -> None:
     )
     baseline = Series("kojid + mock", "always cold", tuple(theirs))
     print(table([baseline, cold, prepared], baseline))
+    if arguments.chart:
+        Path(arguments.chart).write_text(_chart([prepared, cold, baseline]))
     print("ratios: to rpmbuild, to closed")
     for name, runs in ((arguments.theirs, baseline.runs), (arguments.ours, (*cold.runs, *prepared.runs))):
         calls = sum(lab.calls(name, run.opened, run.opened + run.to_end) for run in runs)
@@ -175,6 +179,13 @@ def _beside_kojid(farm: Farm, lab: Lab, arguments: argparse.Namespace) -> None:
         print(f"hub calls per minute, idle, {name}: {lab.calls(name, since, time.time()) * 60 / IDLE_SECONDS:.0f}")
     print(f"memory of the daemon, KiB: {memory_kib(daemon.pid)}")
     print(f"spread of kojid + mock, to closed: {statistics.pstdev([run.to_end for run in theirs]):.2f} s")
+
+
+def _chart(series: list[Series]) -> str:
+    bars = [Bar(f"{one.builder}, {one.condition}", one.to_rpmbuild, one.to_end) for one in series]
+    runs = min(len(one.runs) for one in series)
+    note = f"medians of {runs} runs, in turn on one machine; in brackets: whole task, kojid + mock = 1"
+    return chart(bars, f"One buildArch of {SAMPLE}, from its opening", note)
 
 
 def _login(entry: dict[str, Any]) -> dict[str, str]:

@@ -19,7 +19,8 @@ USER = "adjutant-test"
 IDS = "20000000:400000"
 """Six user namespaces of 65536 ids at a time."""
 PROGRAMS = ("podman", "setpriv", "newuidmap", "useradd")
-START_TIMEOUT = 60.0
+START_TIMEOUT = 180.0
+STOP_TIMEOUT = 60.0
 
 
 def why_not() -> str:
@@ -69,13 +70,13 @@ class RootlessPodman:
     def __exit__(self, *exc: object) -> None:
         for how in (signal.SIGTERM, signal.SIGKILL):
             self._signal_all(how)
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + STOP_TIMEOUT
             while self._processes() and time.monotonic() < deadline:
                 if self._process is not None:
                     self._process.poll()
                 time.sleep(0.05)
         if self._process is not None:
-            self._process.wait(5)
+            self._process.wait(STOP_TIMEOUT)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _lay_out(self) -> None:

@@ -11,6 +11,9 @@ from koji_adjutant.container.interface import LABEL_WORKER, ContainerHandle, Con
 from tests.conformance.images import FOREIGN, IMAGE
 from tests.conformance.scripts import IDLE
 
+PATIENCE = 120.0
+"""Seconds for what ends by itself, on a machine that has other things to do."""
+
 
 @dataclass
 class Runtime:

@@ -11,6 +11,7 @@ import pytest
 from koji_adjutant.container.interface import LABEL_TASK, ContainerStatus, MountKind, VolumeMount
 from koji_adjutant.errors import ContainerError, ContainerLost, ExecError
 from tests.conformance import scripts
+from tests.conformance.runtime import PATIENCE
 
 
 def test_companion_sees_the_root(runtime):
@@ -68,7 +69,7 @@ def test_companion_of_a_dead_container(runtime):
     """A companion joins only what runs."""
     companion = runtime.spec()
     first = runtime.running(command=scripts.read_file("/work/go"), companions=[companion])
-    runtime.manager.wait(first, 20)
+    runtime.manager.wait(first, PATIENCE)
     with pytest.raises(ContainerLost):
         runtime.joined(companion, first)
 
@@ -79,7 +80,7 @@ def test_companion_answers_after_the_end_of_the_first(runtime):
     runtime.output(first, scripts.write_file("/work/before", "x"))
     with contextlib.suppress(ExecError):
         runtime.manager.exec(first, scripts.kill_pid_1())
-    runtime.manager.wait(first, 20)
+    runtime.manager.wait(first, PATIENCE)
     assert runtime.output(companion, scripts.read_file("/buildroot/work/before")) == b"x"
 
 

@@ -10,6 +10,7 @@ import pytest
 from koji_adjutant.container.interface import MountKind, VolumeMount
 from koji_adjutant.errors import ContainerNotFound, CopyError
 from tests.conformance import scripts
+from tests.conformance.runtime import PATIENCE
 
 ODD_NAMES = ["a b", "$x", "q'\"", "new\nline", "ünï☃", "-dash", "%41", "a&b=c", "\udcff\udcfe", "x" * 200]
 
@@ -88,7 +89,7 @@ def test_into_a_created_container(runtime):
 def test_out_of_a_dead_container(runtime):
     """Files can be fetched after the end."""
     handle = runtime.running(command=scripts.write_file("/work/result", "late"))
-    runtime.manager.wait(handle, 20)
+    runtime.manager.wait(handle, PATIENCE)
     assert _fetch(runtime, handle, "/work/result") == b"late"
 
 

@@ -12,6 +12,7 @@ import pytest
 from koji_adjutant.errors import ContainerNotFound, ContainerTimeout, ExecError
 from tests.conformance import scripts
 from tests.conformance.patient import Counter, Gathered
+from tests.conformance.runtime import PATIENCE
 
 PATH = b"PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 RUNTIMES_OWN = {b"HOME", b"ADJUTANT_EXEC"}
@@ -70,7 +71,7 @@ def test_hundred_megabytes_in_bounded_memory(box):
     counter = Counter()
     tracemalloc.start()
     try:
-        result = runtime.manager.exec(handle, scripts.flood("100000000"), stdout=counter, timeout=120)
+        result = runtime.manager.exec(handle, scripts.flood("100000000"), stdout=counter, timeout=240)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -177,7 +178,7 @@ def test_exec_in_a_created_container(runtime):
 def test_exec_in_a_dead_container(runtime):
     """A container that has ended runs nothing."""
     handle = runtime.running(command=scripts.exit_with("0"))
-    runtime.manager.wait(handle, 20)
+    runtime.manager.wait(handle, PATIENCE)
     with pytest.raises(ExecError) as caught:
         runtime.manager.exec(handle, scripts.exit_with("0"))
     assert caught.value.reason == "not-started"
@@ -199,11 +200,11 @@ def test_container_removed_under_an_exec(runtime):
     out = _Signalling(started)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(runtime.manager.exec, handle, scripts.hang_with_children(), stdout=out, timeout=100)
-        assert started.wait(30)
+        assert started.wait(PATIENCE)
         runtime.manager.remove(handle)
         removed = time.monotonic()
         with pytest.raises((ContainerNotFound, ExecError)) as caught:
-            running.result(60)
+            running.result(PATIENCE)
     assert time.monotonic() - removed < 30
     # A caller that repeats meets the container half removed.
     assert caught.value.reason in {"not-found", "unknown-end", "not-started"}

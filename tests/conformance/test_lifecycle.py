@@ -15,6 +15,7 @@ from koji_adjutant.errors import (
 )
 from tests.conformance import scripts
 from tests.conformance.patient import Gathered
+from tests.conformance.runtime import PATIENCE
 
 
 def test_states_of_a_life(runtime):
@@ -22,11 +23,11 @@ def test_states_of_a_life(runtime):
     handle = runtime.created(command=scripts.read_file("/work/nosuch"))
     assert runtime.manager.state(handle).status is ContainerStatus.CREATED
     runtime.manager.start(handle)
-    state = runtime.manager.wait(handle, 20)
+    state = runtime.manager.wait(handle, PATIENCE)
     assert (state.status, state.exit_code, state.oom_killed) == (ContainerStatus.EXITED, 1, False)
     runtime.manager.remove(handle)
     assert runtime.manager.state(handle).status is ContainerStatus.MISSING
-    assert runtime.manager.wait(handle, 20).status is ContainerStatus.MISSING
+    assert runtime.manager.wait(handle, PATIENCE).status is ContainerStatus.MISSING
 
 
 def test_create_twice(runtime):
@@ -60,7 +61,7 @@ def test_start_twice_starts_once(runtime):
 def test_start_after_the_end(runtime):
     """A container that ran and ended is not run again."""
     handle = runtime.running(command=scripts.exit_with("0"))
-    runtime.manager.wait(handle, 20)
+    runtime.manager.wait(handle, PATIENCE)
     with pytest.raises(ContainerLost) as caught:
         runtime.manager.start(handle)
     assert caught.value.reason == "exited"
@@ -110,7 +111,7 @@ def test_failed_start_can_be_removed(runtime):
 
 def test_run_collects_and_removes(runtime):
     """`run` gives the end and the output of PID 1, apart and byte for byte, and leaves nothing."""
-    result = runtime.manager.run(runtime.spec(command=scripts.say_binary()), 30)
+    result = runtime.manager.run(runtime.spec(command=scripts.say_binary()), PATIENCE)
     assert (result.exit_code, result.stdout, result.stderr) == (0, b"\xff\x00\x80a\r\n\nb", b"\xfe\x00e")
     assert runtime.left() == []
 
@@ -125,21 +126,21 @@ def test_run_out_of_time(runtime):
 def test_run_with_too_much_output(runtime):
     """`run` with more than 8 MiB of output is an error, and leaves nothing."""
     with pytest.raises(ExecError):
-        runtime.manager.run(runtime.spec(command=scripts.flood(str(9 << 20))), 60)
+        runtime.manager.run(runtime.spec(command=scripts.flood(str(9 << 20))), PATIENCE)
     assert runtime.left() == []
 
 
 def test_run_that_cannot_start(runtime):
     """`run` of a program that is not there leaves nothing."""
     with pytest.raises(ContainerError):
-        runtime.manager.run(runtime.spec(command=["/nosuch"], init=False), 30)
+        runtime.manager.run(runtime.spec(command=["/nosuch"], init=False), PATIENCE)
     assert runtime.left() == []
 
 
 def test_logs_of_pid_1(runtime):
     """The log holds what PID 1 printed, and can be read again; a cap holds."""
     handle = runtime.running(command=scripts.say("printed", "", "0"))
-    runtime.manager.wait(handle, 20)
+    runtime.manager.wait(handle, PATIENCE)
     for _ in range(2):
         log = Gathered()
         runtime.manager.stream_logs(handle, log)

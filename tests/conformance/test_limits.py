@@ -7,6 +7,7 @@ import pytest
 from koji_adjutant.container.interface import ContainerStatus, ResourceLimits
 from koji_adjutant.errors import OutOfMemory
 from tests.conformance import scripts
+from tests.conformance.runtime import PATIENCE
 
 MEMORY = 64 << 20
 LIMITS = ResourceLimits(cpus=0.5, memory_bytes=MEMORY, pids=200, nofile=500)
@@ -35,7 +36,7 @@ def test_nofile_limit_is_visible(runtime):
 def test_out_of_memory_is_named(runtime):
     """A container whose PID 1 the memory limit killed says so."""
     handle = runtime.running(limits=LIMITS, command=scripts.eat_memory())
-    state = runtime.manager.wait(handle, 60)
+    state = runtime.manager.wait(handle, PATIENCE)
     assert (state.status, state.exit_code, state.oom_killed) == (ContainerStatus.EXITED, 137, True)
     assert state.reason == "OOMKilled"
 
@@ -43,7 +44,7 @@ def test_out_of_memory_is_named(runtime):
 def test_run_out_of_memory(runtime):
     """`run` that the memory limit ended is `OutOfMemory`, naming the limit, and leaves nothing."""
     with pytest.raises(OutOfMemory) as caught:
-        runtime.manager.run(runtime.spec(limits=LIMITS, command=scripts.eat_memory()), 60)
+        runtime.manager.run(runtime.spec(limits=LIMITS, command=scripts.eat_memory()), PATIENCE)
     assert str(MEMORY) in caught.value.details
     assert runtime.left() == []
 
@@ -51,7 +52,7 @@ def test_run_out_of_memory(runtime):
 def test_killed_is_not_out_of_memory(runtime):
     """A container that was killed for another reason does not claim to have run out of memory."""
     handle = runtime.running(limits=LIMITS, command=scripts.die_by("9"))
-    state = runtime.manager.wait(handle, 60)
+    state = runtime.manager.wait(handle, PATIENCE)
     assert (state.exit_code, state.oom_killed) == (137, False)
 
 

@@ -40,32 +40,42 @@ def rig(shared_rig: StepRig, request: pytest.FixtureRequest) -> StepRig:
 
 @pytest.fixture(params=KINDS)
 def own_rig(request: pytest.FixtureRequest, podman_socket: Path, empty_image: str) -> Iterator[StepRig]:
-    """A pair for one test, which may destroy it; little memory and few processes."""
-    limits = ResourceLimits(memory_bytes=LIMIT, pids=150)
+    """A pair for one test, which may destroy it; little memory."""
+    limits = ResourceLimits(memory_bytes=LIMIT)
     with step_rig(podman_socket, empty_image, request.param, limits=limits) as found:
+        yield found.for_test(request.node)
+
+
+@pytest.fixture(params=KINDS)
+def crowded_rig(request: pytest.FixtureRequest, podman_socket: Path, empty_image: str) -> Iterator[StepRig]:
+    """A pair for one test with few processes, and memory for all of them: the kernel kills none by itself."""
+    with step_rig(podman_socket, empty_image, request.param, limits=ResourceLimits(pids=150)) as found:
         yield found.for_test(request.node)
 
 
 def test_end_of_the_command_ends_its_children(rig: StepRig) -> None:
     """Children in sessions of their own do not outlive the step, and their output so far is there."""
-    ran = rig.run("(setsid sh -c 'echo child; exec sleep 1000' &); sleep 0.5; exit 3")
+    # The pipe tells when the child has written; descriptor 4 is the step's own output.
+    child = "(setsid sh -c 'echo child >&4; echo there; exec sleep 1000 >&4' &)"
+    ran = rig.run(f"exec 4>&1; {child} | read word; exit 3")
     assert (ran.status.exit_code, ran.out) == (3, b"child\n")
     assert rig.processes() == []
 
 
 def test_time_out_kills_all(rig: StepRig) -> None:
     """The time-out ends the command and its double-forked children, though they ignore SIGTERM."""
-    ran = rig.run(STUBBORN, timeout=1.0)
-    assert (ran.status.end, ran.status.message) == (StepEnd.TIMEOUT, "ran for 1.0 s, its time-out")
+    ran = rig.run(STUBBORN, timeout=3.0)
+    assert (ran.status.end, ran.status.message) == (StepEnd.TIMEOUT, "ran for 3.0 s, its time-out")
     assert ran.out.startswith(b"started\n")
     assert rig.processes() == []
 
 
 def test_silence_kills_all(rig: StepRig) -> None:
     """A step that writes nothing for its time is ended; writing keeps it alive."""
-    ran = rig.run("for i in 1 2 3 4; do echo $i; sleep 0.5; done; sleep 1000", no_output_timeout=1.5)
-    assert (ran.status.end, ran.out) == (StepEnd.NO_OUTPUT, b"1\n2\n3\n4\n")
-    assert ran.status.message == "wrote nothing for 1.5 s"
+    # Eight times half a second is more than the time, half a second much less: also where a sleep takes longer.
+    ran = rig.run("for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.5; done; sleep 1000", no_output_timeout=3.5)
+    assert (ran.status.end, ran.out) == (StepEnd.NO_OUTPUT, b"1\n2\n3\n4\n5\n6\n7\n8\n")
+    assert ran.status.message == "wrote nothing for 3.5 s"
     assert rig.processes() == []
 
 
@@ -73,6 +83,7 @@ def test_cancel_kills_all_within_seconds(rig: StepRig) -> None:
     """A cancelled step is gone with all its processes within five seconds, its output is there."""
     spec = rig.spec(STUBBORN)
     rig.steps.start(rig.task, spec)
+    _wait_for(lambda: _output(rig, spec.name).startswith(b"started\n"))
     rig.steps.cancel(rig.task, spec.name)
     cancelled = time.time()
     ran = rig.run_spec(spec)
@@ -87,7 +98,7 @@ def test_cancel_lets_a_command_clean_up(rig: StepRig) -> None:
     script = "trap 'echo cleaned; exit 7' TERM; echo ready; while :; do sleep 0.1; done"
     spec = rig.spec(script, separate_stderr=True)
     rig.steps.start(rig.task, spec)
-    _wait_for(lambda: rig.file(spec.name, "out") == b"ready\n")
+    _wait_for(lambda: _output(rig, spec.name) == b"ready\n")
     rig.steps.cancel(rig.task, spec.name)
     ran = rig.run_spec(spec)
     assert (ran.status.end, ran.status.exit_code, ran.out) == (StepEnd.CANCELLED, 7, b"ready\ncleaned\n")
@@ -111,15 +122,15 @@ def test_orphan_is_ended(rig: StepRig) -> None:
     assert rig.processes() == []
 
 
-def test_fork_bomb_is_killed(own_rig: StepRig) -> None:
+def test_fork_bomb_is_killed(crowded_rig: StepRig) -> None:
     """Processes that fork as fast as they can are all killed."""
-    if own_rig.kind == KUBERNETES:
+    if crowded_rig.kind == KUBERNETES:
         pytest.skip("not here: a pod cannot ask for a limit of processes, and this would take the node's")
     # The shell that lives forks once, before there are too many: busybox forks each part of a pipeline itself.
-    ran = own_rig.run("f() { f | f & }; (f) & while :; do :; done", timeout=2.0)
+    ran = crowded_rig.run("f() { f | f & }; (f) & while :; do :; done", timeout=2.0)
     assert ran.status.end is StepEnd.TIMEOUT
     assert "could not be killed" not in ran.status.message
-    assert own_rig.processes() == []
+    assert crowded_rig.processes() == []
 
 
 def test_runner_survives_a_build_that_kills_all_it_can(rig: StepRig) -> None:
@@ -236,7 +247,7 @@ def _lose(rig: StepRig, kill: Callable[[], object], out: Recorder | None = None)
     too_late = threading.Event()
 
     def act() -> None:
-        seen.some.wait(30)
+        seen.some.wait(120)
         kill()
         killed.append(time.monotonic())
         if not noticed.wait(30):
@@ -254,7 +265,12 @@ def _lose(rig: StepRig, kill: Callable[[], object], out: Recorder | None = None)
         assert not too_late.is_set()
 
 
-def _wait_for(condition: Callable[[], bool], timeout: float = 30.0) -> None:
+def _output(rig: StepRig, name: str) -> bytes:
+    """What a step has written so far."""
+    return rig.file(name, "out") or b""
+
+
+def _wait_for(condition: Callable[[], bool], timeout: float = 120.0) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline

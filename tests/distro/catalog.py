@@ -114,6 +114,8 @@ LINKS = {
     "gcc": {"/usr/bin/cc": "gcc", "/usr/bin/c89": "c89-gcc", "/usr/bin/c99": "c99-gcc"},
     "gcc-c++": {"/usr/bin/c++": "g++"},
     "less": {"/usr/bin/pager": "less"},
+    "maven": {"/usr/bin/mvn": "../share/maven/bin/mvn"},
+    "openjdk-17-jre-headless": {"/usr/bin/java": "../lib/jvm/java-17-openjdk-amd64/bin/java"},
     "pinentry-curses": {"/usr/bin/pinentry": "pinentry-curses"},
     "pkgconf-bin": {"/usr/bin/pkg-config": "pkgconf"},
     "which": {"/usr/bin/which": "which.debianutils"},
@@ -139,8 +141,13 @@ GROUPS = {
     "build": [*_BUILD, "gcc", "make"],
     "build-minimal": _BUILD,
     "srpm-build": _words("bash distro-release git-core make redhat-rpm-config rpm-build shadow-utils tar unzip xz"),
+    "kiwi-build": _words("bash coreutils distro-release image-tools make shadow-utils"),
+    "livemedia-build": _words("bash coreutils distro-release image-tools shadow-utils"),
     "oddities": ["adjutant-oddities"],
     "tools": _words("""bash coreutils createrepo_c curl distro-release dnf dnf-plugins-core findutils git-core glibc-common
         grep gzip hostname iproute procps-ng python3 rpm rpm-build sed shadow-utils tar util-linux which xz zstd"""),
 }
-"""comps groups: the buildroots of Koji's groups, one package full of traps, and the tools image."""
+"""comps groups: the buildroots of Koji's groups, one package full of traps, and the tools image.
+
+kiwi and livemedia-creator are not among Debian's packages: their groups bring stand-ins.
+"""

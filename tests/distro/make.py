@@ -6,6 +6,7 @@ import collections
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from xml.sax.saxutils import escape
 
 from tests.distro.adjust import adjust
 from tests.distro.cache import HERE, cache_dir, hash_of, made_once
-from tests.distro.catalog import DROP, EPOCH, GROUPS, RELEASEVER, SEEDS
+from tests.distro.catalog import DROP, EPOCH, GROUPS, RELEASEVER, RENAME, SEEDS
 from tests.distro.debian import Deb, DistroError, closure, download, read_deb
 from tests.distro.resolve import resolve
 from tests.distro.rpmbuild import rpmbuild
@@ -68,8 +69,13 @@ def the_distro() -> Distro:
     return Distro(made_once("distro", digest, make_distro))
 
 
-def make_distro(out: Path) -> None:
-    """Make the distribution in the empty directory `out`."""
+def make_distro(out: Path, extra: Sequence[str] = (), group: str = "extra") -> None:
+    """Make the distribution in the empty directory `out`, with the Debian packages `extra`, which `group` installs."""
+    seeds = [*SEEDS, *extra]
+    groups = {
+        **GROUPS,
+        **({group: [*GROUPS["build-minimal"], *(RENAME.get(each, each) for each in extra)]} if extra else {}),
+    }
     missing = [name for name in PROGRAMS if not shutil.which(name)]
     if missing:
         raise DistroError(f"{', '.join(missing)} not installed: `make setup` installs what the tests need")
@@ -79,13 +85,13 @@ def make_distro(out: Path) -> None:
     jobs = os.cpu_count() or 1
     with ProcessPoolExecutor(jobs) as pool:
         own = [pool.submit(rpmbuild, "-ba", spec, work, packages, out / "SRPMS") for spec in _own_specs()]
-        wanted = [package for package in closure(work, SEEDS) if package[0] not in DROP]
+        wanted = [package for package in closure(work, seeds) if package[0] not in DROP]
         with ThreadPoolExecutor(jobs) as readers:
-            debs = resolve(readers.map(read_deb, download(work, cache_dir() / "debs", wanted)), SEEDS)
+            debs = resolve(readers.map(read_deb, download(work, cache_dir() / "debs", wanted)), seeds)
         tasks = own + [pool.submit(_convert, source, group, out) for source, group in _by_source(debs)]
         for task in tasks:
             task.result()
-    (out / "comps.xml").write_text(comps())
+    (out / "comps.xml").write_text(comps(groups))
     _createrepo(out, jobs)
     shutil.rmtree(work)
 
@@ -115,10 +121,10 @@ def _convert(source: str, debs: list[Deb], out: Path) -> None:
     shutil.rmtree(stage)
 
 
-def comps() -> str:
+def comps(groups: Mapping[str, Sequence[str]]) -> str:
     """Write the groups as comps.xml."""
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', _COMPS_HEAD, "<comps>"]
-    for name, members in GROUPS.items():
+    for name, members in groups.items():
         lines += [f"<group><id>{name}</id><name>{name}</name><description>{name}</description>"]
         lines += ["<default>false</default><uservisible>true</uservisible><packagelist>"]
         lines += [f'<packagereq type="mandatory">{escape(member)}</packagereq>' for member in members]

@@ -32,7 +32,7 @@ def test_image_that_cannot_be_had(farm: Farm, samples: Mapping[str, Path]) -> No
         rows: list[dict[str, object]] = farm.hub.call("scheduler.getTaskRefusals", [["task_id", "=", task]])
         return rows
 
-    farm.until(refusals, "the refusal", 120.0)
+    farm.until(refusals, "the refusal")
     (refusal,) = refusals()
     assert MISSING in str(refusal["msg"])
     assert refusal["soft"]

@@ -59,7 +59,7 @@ def built(farm: Farm, samples: Mapping[str, Path]) -> Mapping[str, int]:
     names = [*GOOD, *FAILING, "not-an-rpm"]
     tasks = {name: farm.build_arch(samples[name]) for name in names}
     for task in tasks.values():
-        farm.ended(task, 240.0)
+        farm.ended(task)
     return tasks
 
 

@@ -19,7 +19,7 @@ from koji_adjutant.minihub.faults import Call, DropConnection
 from tests.conftest import NOT_HERE
 from tests.distro.make import Distro
 from tests.support.farm import TAG, Farm
-from tests.support.farm_fixtures import spec_text
+from tests.support.farm_fixtures import MakeSource, spec_text
 from tests.support.git_server import GitServer, reachable_address
 from tests.support.smtp_server import SMTPServer
 
@@ -94,7 +94,7 @@ def command(site: Site, tmp_path: Path) -> Command:
 
     def run(*words: object, status: int = 0) -> subprocess.CompletedProcess[str]:
         full = [str(KOJI), "--config", str(tmp_path / "koji.conf"), *who, *map(str, words)]
-        done = subprocess.run(full, capture_output=True, text=True, timeout=200, cwd=tmp_path, check=False)
+        done = subprocess.run(full, capture_output=True, text=True, timeout=300, cwd=tmp_path, check=False)
         assert done.returncode == status, done.stdout + done.stderr + site.farm.log_tail()
         return done
 
@@ -116,7 +116,7 @@ def test_source_package_to_tag(site: Site, command: Command, samples: Mapping[st
     assert set(result) == {"srpm", "logs", "brootid", "source"}
     assert {Path(log).name for log in result["logs"]} >= {"root.log", "build.log", "state.log", "mock_config.log"}
     subject = b"Subject: Package: noarch-data-1.0-1.adj1 Tag: dist Status: complete Built by: admin\r\n"
-    site.farm.until(lambda: site.mail_with(subject), "the mail", 30.0)
+    site.farm.until(lambda: site.mail_with(subject), "the mail")
     assert site.mail.mails[0].recipients == ("admin@example.com",)
 
 
@@ -141,7 +141,7 @@ def test_git_to_tag_with_a_daemon_that_dies(site: Site, command: Command) -> Non
     hub.after_call = kill
     command("build", "--nowait", DEST, f"git+http://{site.git.host}/gitted.git#{commit}")
     task = site.newest_build()
-    site.farm.until(lambda: site.farm.daemons[-1].poll() is not None, "the kill", 120.0)
+    site.farm.until(lambda: site.farm.daemons[-1].poll() is not None, "the kill")
     assert site.farm.hub.call("getBuild", "gitted-1.0-1")["state"] == koji.BUILD_STATES["COMPLETE"]
     assert "gitted-1.0-1" not in site.tagged()
     site.farm.start()
@@ -161,18 +161,20 @@ def test_failing_build(site: Site, command: Command, samples: Mapping[str, Path]
     assert "BuildError: error building package (arch noarch), mock exited with status 1" in said
     (build,) = site.farm.hub.call("listBuilds", taskID=site.newest_build())
     assert build["state"] == koji.BUILD_STATES["FAILED"]
-    site.farm.until(lambda: site.mail_with(b"Status: failed"), "the mail", 30.0)
+    site.farm.until(lambda: site.mail_with(b"Status: failed"), "the mail")
     assert b"error building package (arch noarch)" in site.mail_with(b"Status: failed")
 
 
-def test_cancel(site: Site, command: Command, samples: Mapping[str, Path]) -> None:
+def test_cancel(site: Site, command: Command, make_source: MakeSource) -> None:
     """Cancelling a build ends its children, and their containers."""
-    command("build", "--nowait", "--scratch", DEST, samples["noarch-data"])
+    # In a buildroot its parsing takes long enough to be met at it.
+    spec = spec_text("lasting", "true").replace("Made by a test", "Made %(test -d /builddir && sleep 300) by a test")
+    command("build", "--nowait", "--scratch", DEST, make_source("lasting", spec))
     task = site.newest_build()
-    site.farm.until(lambda: "srpm" in site.children(task), "rebuildSRPM", 60.0)
+    site.farm.until(lambda: "srpm" in site.children(task), "rebuildSRPM")
     child = site.children(task)["srpm"]["id"]
-    site.farm.until(lambda: site.containers_of(child), "its containers", 60.0)
+    site.farm.until(lambda: site.containers_of(child), "its containers")
     command("cancel", task)
     assert site.farm.ended(task) == "CANCELED"
     assert site.farm.ended(child) == "CANCELED"
-    site.farm.until(lambda: not site.containers_of(child), "the end of its containers", 20.0)
+    site.farm.until(lambda: not site.containers_of(child), "the end of its containers")

@@ -18,7 +18,7 @@ from tests.distro.make import Distro
 from tests.support.farm import Farm
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.podman, pytest.mark.distro, pytest.mark.timeout(600), pytest.mark.xdist_group("desk")]
+pytestmark = [pytest.mark.podman, pytest.mark.distro, pytest.mark.timeout(600)]
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -167,17 +167,17 @@ def test_beside_a_service(
     with Farm(tmp_path / "farm", distro.repo, podman_socket, tools_image) as farm:
         farm.start()
         task = farm.build_arch(samples["stubborn"])
-        farm.until(lambda: "log:rpmbuild-b" in farm.journal(task), "rpmbuild of the service", 180)
+        farm.until(lambda: "log:rpmbuild-b" in farm.journal(task), "rpmbuild of the service")
         of_service = {info.handle.id for info in farm.containers() if info.labels.get("io.koji.adjutant.task")}
         code, _, err = finished(start("hello-c"))
         assert code == 0, err
         assert of_service <= {info.handle.id for info in farm.containers()}
         assert farm.state(task) == "OPEN"
         desk = start("stubborn")
-        farm.until(lambda: len(desk_containers()) >= 2, "the desk's containers", 120)
+        farm.until(lambda: len(desk_containers()) >= 2, "the desk's containers")
         of_desk = {info.handle.id for info in desk_containers()}
         farm.hub.call("cancelTask", task)
-        farm.until(lambda: not of_service & {info.handle.id for info in farm.containers()}, "the removal", 60)
+        farm.until(lambda: not of_service & {info.handle.id for info in farm.containers()}, "the removal")
         assert of_desk <= {info.handle.id for info in desk_containers()}
         desk.send_signal(signal.SIGINT)
         assert finished(desk)[0] == 130

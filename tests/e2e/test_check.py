@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,20 @@ from koji_adjutant.cli.checks.runtime import check_storage
 from koji_adjutant.cli.checks.self_test import run_self_test
 from koji_adjutant.config.model import AdjutantConfig
 from koji_adjutant.container.factory import create_container_manager
+from tests.distro.cache import cache_dir, locked
 
 pytestmark = [pytest.mark.podman, pytest.mark.distro]
 
 
 @pytest.fixture
-def config(tmp_path: Path, podman_socket: Path, tools_image: str) -> AdjutantConfig:
+def alone() -> Iterator[None]:
+    """Keep other checks away: their containers look like ours."""
+    with locked(cache_dir() / "check.lock"):
+        yield
+
+
+@pytest.fixture
+def config(alone: None, tmp_path: Path, podman_socket: Path, tools_image: str) -> AdjutantConfig:
     """A builder's configuration on this machine's Podman."""
     return AdjutantConfig.model_validate(
         {

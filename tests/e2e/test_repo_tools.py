@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from koji_adjutant.buildroot.bootstrap import REPOSITORY
+from tests.distro.cache import cache_dir, locked
 from tests.distro.make import Distro
 from tests.support.farm import Farm
 
@@ -17,8 +18,15 @@ pytestmark = [pytest.mark.podman, pytest.mark.distro]
 
 
 @pytest.fixture
+def alone() -> Iterator[None]:
+    """Let no other farm make tools of the same packages: they have one name, and who is last to make them replaces it."""
+    with locked(cache_dir() / "own-tools.lock"):
+        yield
+
+
+@pytest.fixture
 def farm(
-    request: pytest.FixtureRequest, tmp_path: Path, distro: Distro, podman_socket: Path, tools_image: str
+    request: pytest.FixtureRequest, alone: None, tmp_path: Path, distro: Distro, podman_socket: Path, tools_image: str
 ) -> Iterator[Farm]:
     """A farm whose tag has the extra settings of the test's parameter; its tools images go at the end."""
     images = {"tools": tools_image, "bootstrap": "auto"}
@@ -52,12 +60,12 @@ def contents(farm: Farm, task: int) -> set[str]:
 def test_in_the_background(farm: Farm, samples: Mapping[str, Path]) -> None:
     """The first task goes on with the named image and says so; a later one uses the repo's own, with the same root."""
     first = farm.build_arch(samples["noarch-data"])
-    assert farm.ended(first, 240.0) == "CLOSED", farm.log_tail()
+    assert farm.ended(first) == "CLOSED", farm.log_tail()
     assert "made for later tasks" in farm.text(first, "root.log")
     assert environment(farm, first)["images"]["tools"]["reference"] == farm.tools_image
-    farm.until(lambda: len(list(farm.directory.glob("state/prepared/*"))) == 2, "tools and the root they fill", 240.0)
+    farm.until(lambda: len(list(farm.directory.glob("state/prepared/*"))) == 2, "tools and the root they fill")
     second = farm.build_arch(samples["noarch-data"])
-    assert farm.ended(second, 240.0) == "CLOSED", farm.log_tail()
+    assert farm.ended(second) == "CLOSED", farm.log_tail()
     used = environment(farm, second)
     assert used["images"]["tools"]["reference"].startswith(REPOSITORY)
     assert used["images"]["prepared"] is not None
@@ -69,5 +77,5 @@ def test_in_the_background(farm: Farm, samples: Mapping[str, Path]) -> None:
 def test_demanded(farm: Farm, samples: Mapping[str, Path]) -> None:
     """With mock.use_bootstrap the first task waits for the tools of its repo."""
     task = farm.build_arch(samples["noarch-data"])
-    assert farm.ended(task, 240.0) == "CLOSED", farm.log_tail()
+    assert farm.ended(task) == "CLOSED", farm.log_tail()
     assert environment(farm, task)["images"]["tools"]["reference"].startswith(REPOSITORY)

@@ -74,6 +74,7 @@ def test_restart_by_signal(make_farm: MakeFarm, samples: Mapping[str, Path]) -> 
     task = _begun(farm, samples["slow"])
     began = _started(daemon.pid)
     daemon.send_signal(signal.SIGUSR1)
+    farm.until(lambda: "daemon.restart_pending" in farm.log_tail(1 << 20), "the signal's effect")
     later = farm.build_arch(samples["noarch-data"])
     farm.closed(task)
     farm.closed(later)
@@ -105,7 +106,7 @@ def _begun(farm: Farm, source: Path) -> int:
 
 
 def _wait_for_tick(farm: Farm, task: int, tick: int) -> None:
-    farm.until(lambda: f"slow: tick {tick}\n" in farm.text(task, "build.log"), f"tick {tick}", 120.0)
+    farm.until(lambda: f"slow: tick {tick}\n" in farm.text(task, "build.log"), f"tick {tick}")
 
 
 def _containers(farm: Farm) -> list[tuple[str, Any]]:

@@ -349,7 +349,7 @@ def test_a_tree_without_end_is_ended(desk: Desk) -> None:
     began = time.monotonic()
     with pytest.raises(koji.BuildError, match=r"bomb\.git is larger than 64GiB or 5000 files"):
         desk.checkout("bomb.git#main")
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 120, "all of them would take hours"
     assert "is larger than 64GiB or 5000 files" in desk.log()
     assert desk.containers() == []
 

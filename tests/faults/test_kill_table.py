@@ -116,7 +116,7 @@ def test_kill_cold(cold_farm: Farm, source: Path, case: str) -> None:
     dying = farm.daemons[-1]
     _die(farm, case)
     task = farm.build_arch(source)
-    farm.until(lambda: dying.poll() is not None, f"the death {case}", 120.0)
+    farm.until(lambda: dying.poll() is not None, f"the death {case}")
     farm.start()
     farm.closed(task)
     log = farm.text(task, "build.log")

@@ -55,7 +55,7 @@ class HubUnderTest:
     def client(self, credentials: Credentials) -> Any:
         """A client that does not repeat calls by itself."""
         options = {"user": credentials.user, "password": credentials.password}
-        session = koji.ClientSession(self.url, options | {"anon_retry": False, "max_retries": 1, "timeout": 60})
+        session = koji.ClientSession(self.url, options | {"anon_retry": False, "max_retries": 1, "timeout": 120})
         self._sessions.append(session)
         return session
 

@@ -70,8 +70,8 @@ def test_maven_build(maven, hub):
     jar = rows[f"{maven.name}-1.0.jar"]
     assert (jar["size"], jar["type_name"], jar["group_id"], jar["btype"]) == (3, "jar", maven.info["group_id"], "maven")
     base = f"{hub.topurl}/packages/{maven.name}/1.0/1"
-    assert requests.get(f"{base}/maven/{maven.relative}/{jar['filename']}", timeout=30).content == b"jar"
-    assert requests.get(f"{base}/maven/{maven.relative}/{jar['filename']}.sha1", timeout=30).status_code == 200
+    assert requests.get(f"{base}/maven/{maven.relative}/{jar['filename']}", timeout=120).content == b"jar"
+    assert requests.get(f"{base}/maven/{maven.relative}/{jar['filename']}.sha1", timeout=120).status_code == 200
     assert [log["dir"] for log in maven.admin.getBuildLogs(build["id"])] == ["maven"]
     assert maven.begin()[1]["release"] == "2"
 
@@ -103,8 +103,8 @@ def test_maven_scratch(maven, hub):
     task = int(maven.desk.builder.open_task("maven", ["git://x#1", maven.desk.target, {"scratch": True}]))
     maven.host.moveMavenBuildToScratch(task, maven.results(task), None)
     base = f"{hub.topurl}/scratch/{hub.admin_credentials.user}/task_{task}"
-    assert requests.get(f"{base}/{maven.relative}/{maven.name}-1.0.jar", timeout=30).content == b"jar"
-    assert requests.get(f"{base}/build.log", timeout=30).status_code == 200
+    assert requests.get(f"{base}/{maven.relative}/{maven.name}-1.0.jar", timeout=120).content == b"jar"
+    assert requests.get(f"{base}/build.log", timeout=120).status_code == 200
 
 
 def test_maven_part_of_a_repo(maven, hub):
@@ -116,8 +116,8 @@ def test_maven_part_of_a_repo(maven, hub):
     assert [row["filename"] for row in desk.admin.getLatestMavenArchives(desk.build_tag)] != []
     repo, _event = desk.host.repoInit(desk.build_tag)
     base = f"{hub.topurl}/repos/{desk.build_tag}/{repo}/maven"
-    assert requests.get(f"{base}/{maven.relative}/{maven.name}-1.0.jar", timeout=30).content == b"jar"
-    metadata = requests.get(f"{base}/org/{maven.name}/{maven.name}/maven-metadata.xml", timeout=30).text
+    assert requests.get(f"{base}/{maven.relative}/{maven.name}-1.0.jar", timeout=120).content == b"jar"
+    metadata = requests.get(f"{base}/org/{maven.name}/{maven.name}/maven-metadata.xml", timeout=120).text
     assert "<version>1.0</version>" in metadata
 
 
@@ -177,7 +177,7 @@ def test_image_build(desk, image, hub):
     assert (row["filename"], row["arch"], row["type_name"]) == ("disk.qcow2", "x86_64", "qcow2")
     assert [rpm["name"] for rpm in desk.admin.listRPMs(imageID=row["id"])] == ["a"]
     base = f"{hub.topurl}/packages/{build['name']}/1.0/1"
-    assert requests.get(f"{base}/images/disk.qcow2", timeout=30).content == b"disk"
+    assert requests.get(f"{base}/images/disk.qcow2", timeout=120).content == b"disk"
     assert {log["name"] for log in desk.admin.getBuildLogs(build["id"])} == {"oz-x86_64.log", "more.log"}
 
 
@@ -201,7 +201,7 @@ def test_image_scratch(desk, image, hub):
     task, _build = image
     desk.host.moveImageBuildToScratch(task, image_results(desk, task, "disk.qcow2"))
     base = f"{hub.topurl}/scratch/{hub.admin_credentials.user}/task_{task}"
-    assert requests.get(f"{base}/disk.qcow2", timeout=30).content == b"disk"
+    assert requests.get(f"{base}/disk.qcow2", timeout=120).content == b"disk"
 
 
 def test_who_may_ask_for_images(desk, hub):

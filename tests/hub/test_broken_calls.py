@@ -109,13 +109,13 @@ def test_slow_call_holds_nobody_up(minihub, builder):
 
     def wait(_call):
         entered.set()
-        assert gate.wait(30)
+        assert gate.wait(60)
 
     minihub.before_call = on("host.getID", wait)
     found = []
     slow = threading.Thread(target=lambda: found.append(builder.session.host.getID()))
     slow.start()
-    assert entered.wait(30)
+    assert entered.wait(60)
     assert minihub.call("getHost", builder.name)["id"] == builder.id
     gate.set()
     slow.join(30)
@@ -156,6 +156,6 @@ def test_hub_that_is_down(minihub, builder):
 )
 def test_nonsense(minihub, body, headers, status):
     """What is no call is an HTTP error, and the hub goes on."""
-    assert requests.post(minihub.url, data=body, headers=headers, timeout=10).status_code == status
-    assert requests.post(minihub.url + "/elsewhere", data=b"x", timeout=10).status_code == 404
+    assert requests.post(minihub.url, data=body, headers=headers, timeout=60).status_code == status
+    assert requests.post(minihub.url + "/elsewhere", data=b"x", timeout=60).status_code == 404
     assert minihub.call("echo", 1) == (1,)

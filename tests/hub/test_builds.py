@@ -29,11 +29,11 @@ def test_complete_build(desk, hub):
     assert set(rpms) == {"src", "x86_64"}
     assert rpms["x86_64"]["size"] == made.package.rpm.stat().st_size
     base = f"{hub.topurl}/packages/{made.package.name}/1.0/1"
-    assert requests.get(f"{base}/x86_64/{made.package.rpm.name}", timeout=30).content == made.package.rpm.read_bytes()
-    assert requests.get(f"{base}/src/{made.package.srpm.name}", timeout=30).status_code == 200
+    assert requests.get(f"{base}/x86_64/{made.package.rpm.name}", timeout=120).content == made.package.rpm.read_bytes()
+    assert requests.get(f"{base}/src/{made.package.srpm.name}", timeout=120).status_code == 200
     (log,) = desk.admin.getBuildLogs(made.id)
     assert (log["name"], log["dir"]) == ("build.log", "x86_64")
-    assert requests.get(f"{hub.topurl}/{log['path']}", timeout=30).status_code == 200
+    assert requests.get(f"{hub.topurl}/{log['path']}", timeout=120).status_code == 200
 
 
 def test_result_of_complete_build(desk):
@@ -50,7 +50,7 @@ def test_result_of_complete_build(desk):
 def test_what_is_left_of_the_upload(desk, hub):
     """A link stays in the task's directory, so the task's results can still be had."""
     made = desk.build()
-    content = requests.get(f"{hub.topurl}/work/{made.paths['rpm']}", timeout=30).content
+    content = requests.get(f"{hub.topurl}/work/{made.paths['rpm']}", timeout=120).content
     assert content == made.package.rpm.read_bytes()
 
 
@@ -255,8 +255,8 @@ def test_scratch(desk, hub):
     desk.host.moveBuildToScratch(task, srpm, [rpm], logs={"x86_64": [log]})
     base = f"{hub.topurl}/scratch/{hub.admin_credentials.user}/task_{task}"
     for name in (made.srpm.name, made.rpm.name, "logs/x86_64/build.log"):
-        assert requests.get(f"{base}/{name}", timeout=30).status_code == 200
-    assert requests.get(f"{hub.topurl}/work/{rpm}", timeout=30).content == made.rpm.read_bytes()
+        assert requests.get(f"{base}/{name}", timeout=120).status_code == 200
+    assert requests.get(f"{hub.topurl}/work/{rpm}", timeout=120).content == made.rpm.read_bytes()
     assert desk.admin.getBuild(made.nvr) is None
 
 

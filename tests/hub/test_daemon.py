@@ -18,9 +18,12 @@ import pytest
 import requests
 
 from koji_adjutant.minihub.hub import MiniHub
+from tests.support.free_port import free_port
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "of the builder"
+PATIENCE = 120.0
+"""Seconds to wait for what must come at some time."""
 
 
 @dataclass
@@ -32,7 +35,7 @@ class Site:
     conf: dict[str, Any]
     port: int = 0
     """Where the daemon serves its view."""
-    children: list[subprocess.Popen[str]] = field(default_factory=list)
+    children: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def write(self, yaml: str = "", **changed: Any) -> None:
         """Write both files; `changed` are lines of kojid.conf, None removes one."""
@@ -42,7 +45,7 @@ class Site:
         head = f"runtime: memory\nstate_dir: {self.directory}/state\nmonitoring: {{listen: '127.0.0.1:{self.port}'}}\n"
         (self.directory / "adjutant.yaml").write_text(head + yaml)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start the daemon in the foreground."""
         command = [
             sys.executable,
@@ -53,28 +56,38 @@ class Site:
             *arguments,
         ]
         environ = {**os.environ, "PYTHONPATH": str(ROOT), "ADJUTANT_CONFIG": str(self.directory / "adjutant.yaml")}
-        child = subprocess.Popen(
-            [*command, "--fg", "--verbose"],
-            cwd=ROOT,
-            env={**environ, "NOTIFY_SOCKET": str(self.directory / "notify")},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        # A file, not a pipe: nobody reads along, and a daemon whose pipe is full stands still.
+        with self._log(len(self.children)).open("wb") as log:
+            child = subprocess.Popen(
+                [*command, "--fg", "--verbose"],
+                cwd=ROOT,
+                env={**environ, "NOTIFY_SOCKET": str(self.directory / "notify")},
+                stderr=log,
+            )
         self.children.append(child)
         return child
 
+    def ended(self, child: subprocess.Popen[bytes]) -> tuple[int, str]:
+        """Wait for the end of a daemon; return exit code and stderr."""
+        return child.wait(PATIENCE), self.said(child)
+
     def ends(self, *arguments: str) -> tuple[int, str]:
         """Run the daemon to its end; return exit code and stderr."""
-        child = self.start(*arguments)
-        _, text = child.communicate(timeout=60)
-        return child.returncode, text
+        return self.ended(self.start(*arguments))
+
+    def said(self, child: subprocess.Popen[bytes]) -> str:
+        """Return what a daemon has written to stderr so far."""
+        return self._log(self.children.index(child)).read_text(errors="replace")
+
+    def _log(self, number: int) -> Path:
+        return self.directory / f"daemon-{number}.log"
 
     def state(self, task: int) -> str:
         return koji.TASK_STATES[self.hub.call("getTaskInfo", task)["state"]]
 
     def until(self, condition: Callable[[], Any], what: str) -> None:
         """Wait for something at the hub."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < deadline, f"{what} did not come"
             time.sleep(0.05)
@@ -98,7 +111,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield made
         for child in made.children:
             child.kill()
-            child.communicate()
+            child.wait()
 
 
 @pytest.fixture
@@ -106,7 +119,7 @@ def systemd(tmp_path: Path) -> Iterator[socket.socket]:
     """The socket that systemd listens on."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "notify"))
-        listener.settimeout(30)
+        listener.settimeout(PATIENCE)
         yield listener
 
 
@@ -169,9 +182,7 @@ def test_name_taken(site: Site, systemd: socket.socket) -> None:
 
 def test_the_view_is_served(site: Site, systemd: socket.socket) -> None:
     """While it works the daemon answers probes, and counts its calls to the hub and the tasks that ended."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        site.port = free.getsockname()[1]
+    site.port = free_port()
     site.write()
     site.start()
     systemd.recv(1000)
@@ -180,8 +191,8 @@ def test_the_view_is_served(site: Site, systemd: socket.socket) -> None:
     with requests.Session() as session:
         session.trust_env = False
         address = f"http://127.0.0.1:{site.port}"
-        site.until(lambda: session.get(f"{address}/readyz", timeout=10).status_code == 200, "readiness")
-        text = session.get(f"{address}/metrics", timeout=10).text
+        site.until(lambda: session.get(f"{address}/readyz", timeout=60).status_code == 200, "readiness")
+        text = session.get(f"{address}/metrics", timeout=60).text
     assert 'koji_adjutant_hub_call_seconds_count{method="host.openTask"} 1.0' in text
     assert 'koji_adjutant_tasks_total{method="sleep",result="closed"} 1.0' in text
 
@@ -193,8 +204,8 @@ def test_force_lock_ends_the_other_daemon(site: Site, systemd: socket.socket) ->
     task = site.hub.make_task("sleep", [600])
     site.until(lambda: site.state(task) == "OPEN", "the start")
     second = site.start("--force-lock")
-    _, text = first.communicate(timeout=30)
-    assert first.returncode == 1
+    code, text = site.ended(first)
+    assert code == 1
     assert "another daemon took its name" in text
     assert site.state(task) == "OPEN"
     assert second.poll() is None
@@ -204,11 +215,12 @@ def test_sigterm_keeps_tasks(site: Site, systemd: socket.socket) -> None:
     """SIGTERM: exit 0 in less than five seconds, told to systemd, the task stays open, and the next daemon ends it."""
     child = site.start()
     systemd.recv(1000)
-    task = site.hub.make_task("sleep", [3])
+    # Longer than the stop may take.
+    task = site.hub.make_task("sleep", [8])
     site.until(lambda: site.state(task) == "OPEN", "the start")
     before = time.monotonic()
     child.terminate()
-    assert child.wait(10) == 0
+    assert child.wait(PATIENCE) == 0
     assert time.monotonic() - before < 5.0
     assert systemd.recv(1000).startswith(b"STOPPING=1")
     assert site.state(task) == "OPEN"
@@ -224,13 +236,13 @@ def test_sighup_reloads(site: Site, systemd: socket.socket) -> None:
     site.until(lambda: site.state(task) == "OPEN", "the start")
     site.write("stop: [broken\n")
     child.send_signal(signal.SIGHUP)
+    site.until(lambda: "config.not_reloaded" in site.said(child), "the refusal")
     site.write("stop: free\n")
     child.send_signal(signal.SIGHUP)
-    time.sleep(0.5)
+    site.until(lambda: "config.reloaded" in site.said(child), "the reload")
     child.terminate()
-    _, text = child.communicate(timeout=30)
-    assert child.returncode == 0
-    assert "config.reloaded" in text
+    code, _ = site.ended(child)
+    assert code == 0
     assert site.state(task) in {"FREE", "ASSIGNED"}
 
 
@@ -256,5 +268,5 @@ def test_shutdown_task_ends_the_daemon(site: Site, systemd: socket.socket) -> No
     task = site.hub.make_task("sleep", [600])
     site.until(lambda: site.state(task) == "OPEN", "the start")
     site.hub.make_task("shutdown", [])
-    assert child.wait(30) == 0
+    assert child.wait(PATIENCE) == 0
     assert site.state(task) in {"FREE", "ASSIGNED"}

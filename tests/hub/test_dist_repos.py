@@ -63,8 +63,8 @@ def test_dist_repo(desk, hub, made, dist):
     name = made.package.rpm.name
     for where in (repo, "latest"):
         base = f"{hub.topurl}/repos-dist/{desk.dest}/{where}/x86_64"
-        assert requests.get(f"{base}/repodata/repomd.xml", timeout=30).status_code == 200
-        content = requests.get(f"{base}/Packages/{name[0]}/{name}", timeout=30).content
+        assert requests.get(f"{base}/repodata/repomd.xml", timeout=120).status_code == 200
+        content = requests.get(f"{base}/Packages/{name[0]}/{name}", timeout=120).content
         assert content == made.package.rpm.read_bytes()
 
 

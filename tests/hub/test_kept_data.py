@@ -49,7 +49,7 @@ def test_killed(process):
     tasks = [admin.makeTask("sleep", [number]) for number in range(20)]
     admin.addHost("host", "x86_64")
     os.kill(child.pid, signal.SIGKILL)
-    child.wait(30)
+    child.wait(60)
     _child, again = process()
     assert again == described
     assert [row["request"] for row in admin.getTaskInfo(tasks, request=True)] == [[n] for n in range(20)]
@@ -61,7 +61,7 @@ def test_ended(process):
     """SIGTERM ends it with status 0."""
     child, _described = process()
     child.terminate()
-    assert child.wait(30) == 0
+    assert child.wait(60) == 0
 
 
 def test_restarted_inside(tmp_path):

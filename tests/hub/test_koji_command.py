@@ -23,7 +23,7 @@ def command(hub, tmp_path):
 
     def run(*words, check=True):
         full = [KOJI, "--config", config, *who, *[str(word) for word in words]]
-        done = subprocess.run(full, capture_output=True, text=True, timeout=60, cwd=tmp_path / "here", check=False)
+        done = subprocess.run(full, capture_output=True, text=True, timeout=180, cwd=tmp_path / "here", check=False)
         assert not check or done.returncode == 0, done.stderr
         return done.stdout if check else done
 

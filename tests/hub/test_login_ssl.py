@@ -77,7 +77,7 @@ def test_interrupt_ends_the_wait_for_an_answer_over_tls(hub, pki, certificate):
     session = connect(login_options(hub.url, cert=str(certificate), serverca=str(pki.ca)), interrupt=interrupt)
     hub.trouble = ["hang"]
     hub.arrived.clear()
-    threading.Thread(target=lambda: (hub.arrived.wait(5), interrupt.set())).start()
+    threading.Thread(target=lambda: (hub.arrived.wait(60), interrupt.set())).start()
     started = time.monotonic()
     with pytest.raises(DaemonStopping):
         session.echo(1)

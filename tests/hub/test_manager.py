@@ -21,6 +21,7 @@ import pytest
 from koji_adjutant.manager.parts import LoopEnd
 from koji_adjutant.manager.stopping import stop, stop_mode
 from koji_adjutant.minihub.hub import Credentials, MiniHub
+from tests.support.free_port import free_port
 from tests.support.manager_fakes import FakeRuntime
 from tests.support.manager_process import log_in, make
 
@@ -29,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def minihub(tmp_path: Path) -> Iterator[MiniHub]:
-    with MiniHub(tmp_path / "hub") as hub:
+    with MiniHub(tmp_path / "hub", port=free_port()) as hub:
         yield hub
 
 
@@ -51,7 +52,7 @@ class Hub:
     def state(self, task: int) -> str:
         return koji.TASK_STATES[self.info(task)["state"]]
 
-    def until(self, condition: Callable[[], Any], what: str, timeout: float = 60.0) -> None:
+    def until(self, condition: Callable[[], Any], what: str, timeout: float = 120.0) -> None:
         """Wait for a condition, asked of the hub again and again."""
         deadline = time.monotonic() + timeout
         while not condition():
@@ -89,7 +90,7 @@ class Running:
     def finish(self, setting: str = "keep") -> bool:
         """Stop as a daemon does on SIGTERM."""
         self.manager.request_stop()
-        self.thread.join(60)
+        self.thread.join(120)
         assert self.end is not None
         return stop(self.parts, stop_mode(self.end, setting))
 
@@ -163,8 +164,9 @@ def test_hub_outage_is_survived(minihub: MiniHub, asked: Hub, running: Running) 
 def test_keep_and_adopt(minihub: MiniHub, asked: Hub, builder: Credentials, tmp_path: Path) -> None:
     """A stopped daemon leaves its tasks open; its successor ends them without opening them again."""
     first = Running(minihub, builder, tmp_path)
-    task = minihub.make_task("sleep", [4])
-    parent = minihub.make_task("waittest", [1, 4])
+    # Longer than the stop may take.
+    task = minihub.make_task("sleep", [8])
+    parent = minihub.make_task("waittest", [1, 8])
     asked.until(lambda: asked.state(task) == "OPEN" and asked.info(parent)["waiting"], "both starts")
     started = asked.info(task)["start_ts"]
     before = time.monotonic()
@@ -194,7 +196,7 @@ def test_stolen_session_ends_the_daemon(minihub: MiniHub, asked: Hub, builder: C
     asked.until(lambda: manager.parts.table.get(task), "the start")
     manager.runtime.add("mine", task, asked.info(task)["start_ts"], worker=manager.worker)
     other, _ = log_in(minihub.url, builder.user, builder.password, tmp_path / "other", force=True)
-    manager.thread.join(60)
+    manager.thread.join(120)
     assert manager.end is not None
     assert manager.end.error is not None
     stop(manager.parts, stop_mode(manager.end, "free"))
@@ -219,8 +221,8 @@ def process(hub: MiniHub, builder: Credentials, work: Path, **more: Any) -> Iter
 def test_killed_daemon_is_replaced(minihub: MiniHub, asked: Hub, builder: Credentials, tmp_path: Path) -> None:
     """`kill -9` loses nothing: the successor takes the lock, adopts both tasks and ends them in the same run."""
     with process(minihub, builder, tmp_path) as first:
-        task = minihub.make_task("sleep", [4])
-        parent = minihub.make_task("waittest", [2, 4])
+        task = minihub.make_task("sleep", [8])
+        parent = minihub.make_task("waittest", [2, 8])
         asked.until(lambda: asked.state(task) == "OPEN" and asked.info(parent)["waiting"], "both starts")
         started = [asked.info(one)["start_ts"] for one in (task, parent)]
         first.send_signal(signal.SIGKILL)

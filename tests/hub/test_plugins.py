@@ -215,7 +215,7 @@ def test_cancelled_task(run: Run, tmp_path: Path) -> None:
         assert thread.is_alive()
         thread.join(0.05)
     run.interruption.cancel("the user said so")
-    thread.join(20)
+    thread.join(60)
     assert [str(error) for error in ended] == ["the user said so"]
 
 

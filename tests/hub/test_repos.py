@@ -28,11 +28,11 @@ def tag(minihub):
 def metadata(minihub, tag, repo, kind):
     """Content of one kind of repodata, over HTTP; None when the repo has none of it."""
     base = f"{minihub.topurl}/repos/{tag}/{repo}/x86_64"
-    repomd = fromstring(requests.get(f"{base}/repodata/repomd.xml", timeout=30).content)
+    repomd = fromstring(requests.get(f"{base}/repodata/repomd.xml", timeout=120).content)
     for data in repomd.iter(NAMES["repo"] + "data"):
         if data.get("type") == kind:
             href = data.find(NAMES["repo"] + "location").get("href")
-            content = requests.get(f"{base}/{href}", timeout=30).content
+            content = requests.get(f"{base}/{href}", timeout=120).content
             return gzip.decompress(content) if href.endswith(".gz") else content
     return None
 
@@ -61,13 +61,13 @@ def test_external_repo_by_path(minihub, tag, distro):
     (external,) = minihub.call("getExternalRepoList", tag)
     found = packages(minihub, tag, repo)
     base, href = found["bash"]
-    assert requests.head(base.rstrip("/") + "/" + href, timeout=30).status_code == 200
+    assert requests.head(base.rstrip("/") + "/" + href, timeout=120).status_code == 200
     assert base.rstrip("/") == external["url"].rstrip("/")
     origins = metadata(minihub, tag, repo, "origin").decode().splitlines()
     assert len(origins) == len(found)
     assert {line.split("\t")[1].rstrip("/") for line in origins} == {external["url"].rstrip("/")}
     assert groups(metadata(minihub, tag, repo, "group")) == {"build": {"bash"}, "srpm-build": {"bash", "rpm-build"}}
-    rows = requests.get(f"{minihub.topurl}/repos/{tag}/{repo}/x86_64/rpmlist.jsonl", timeout=30)
+    rows = requests.get(f"{minihub.topurl}/repos/{tag}/{repo}/x86_64/rpmlist.jsonl", timeout=120)
     assert (rows.status_code, rows.content) == (200, b"")
 
 
@@ -101,14 +101,14 @@ def test_own_packages(minihub, tag, distro):
     rpm_id = minihub.add_rpm(tag, own_rpm(distro))
     repo = minihub.add_repo(tag)
     base = f"{minihub.topurl}/repos/{tag}/{repo}/x86_64"
-    (line,) = requests.get(f"{base}/rpmlist.jsonl", timeout=30).text.splitlines()
+    (line,) = requests.get(f"{base}/rpmlist.jsonl", timeout=120).text.splitlines()
     row = json.loads(line)
     assert (row["id"], row["name"]) == (rpm_id, "bash")
     assert len(row["payloadhash"]) == 32
     assert [found["id"] for found in minihub.call("listTaggedRPMS", tag)[0]] == [rpm_id]
     where, href = packages(minihub, tag, repo)["bash"]
     assert where is None
-    assert requests.get(f"{base}/{href}", timeout=30).content == own_rpm(distro).read_bytes()
+    assert requests.get(f"{base}/{href}", timeout=120).content == own_rpm(distro).read_bytes()
 
 
 def test_own_packages_come_first(minihub, tag, distro):

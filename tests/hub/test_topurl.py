@@ -19,9 +19,9 @@ def log(hub, builder):
 
 def test_whole_file(log):
     """GET gives the file, HEAD its size."""
-    answer = requests.get(log, timeout=10)
+    answer = requests.get(log, timeout=60)
     assert (answer.status_code, answer.content) == (200, b"0123456789")
-    head = requests.head(log, timeout=10)
+    head = requests.head(log, timeout=60)
     assert (head.status_code, head.headers["Content-Length"], head.content) == (200, "10", b"")
     assert head.headers["Accept-Ranges"] == "bytes"
 
@@ -39,20 +39,20 @@ def test_whole_file(log):
 )
 def test_part_of_a_file(log, wanted, status, content, shown):
     """A range gives that part, one outside the file is refused."""
-    answer = requests.get(log, headers={"Range": wanted}, timeout=10)
+    answer = requests.get(log, headers={"Range": wanted}, timeout=60)
     assert (answer.status_code, answer.headers["Content-Range"]) == (status, shown)
     assert content is None or answer.content == content
 
 
 def test_missing_file(hub):
     """404."""
-    assert requests.get(f"{hub.topurl}/work/nothing", timeout=10).status_code == 404
+    assert requests.get(f"{hub.topurl}/work/nothing", timeout=60).status_code == 404
 
 
 def raw_get(url, path):
     """GET of a path that no client library has tidied."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
     connection.putrequest("GET", path, skip_host=False)
     connection.endheaders()
     answer = connection.getresponse()
@@ -77,23 +77,23 @@ def test_no_link_outside(minihub, tmp_path):
     (minihub.topdir / "work" / "up").symlink_to("../..")
     (minihub.topdir / "packages" / "inside").write_text("inside")
     (minihub.topdir / "work" / "toplink").symlink_to("..")
-    assert requests.get(f"{minihub.topurl}/work/out", timeout=10).status_code == 404
-    assert requests.get(f"{minihub.topurl}/work/up/hub.db", timeout=10).status_code == 404
-    assert requests.get(f"{minihub.topurl}/work/toplink/packages/inside", timeout=10).text == "inside"
+    assert requests.get(f"{minihub.topurl}/work/out", timeout=60).status_code == 404
+    assert requests.get(f"{minihub.topurl}/work/up/hub.db", timeout=60).status_code == 404
+    assert requests.get(f"{minihub.topurl}/work/toplink/packages/inside", timeout=60).text == "inside"
 
 
 def test_names_with_odd_characters(minihub):
     """Escapes in URLs are names on disk."""
     (minihub.topdir / "work" / "a b+c~1^ä#?.rpm").write_bytes(b"x")
-    assert requests.get(f"{minihub.topurl}/work/{quote('a b+c~1^ä#?.rpm')}", timeout=10).content == b"x"
+    assert requests.get(f"{minihub.topurl}/work/{quote('a b+c~1^ä#?.rpm')}", timeout=60).content == b"x"
 
 
 def test_only_regular_files(minihub):
     """Directories and pipes are not served, and a pipe does not hang the server."""
     os.mkfifo(minihub.topdir / "work" / "pipe")
-    assert requests.get(f"{minihub.topurl}/work/pipe", timeout=10).status_code == 404
-    assert requests.get(f"{minihub.topurl}/work", timeout=10).status_code == 404
-    assert requests.get(minihub.url, timeout=10).status_code == 405
+    assert requests.get(f"{minihub.topurl}/work/pipe", timeout=60).status_code == 404
+    assert requests.get(f"{minihub.topurl}/work", timeout=60).status_code == 404
+    assert requests.get(minihub.url, timeout=60).status_code == 405
 
 
 def test_directory_of_an_external_repo(minihub, tmp_path):
@@ -103,6 +103,6 @@ def test_directory_of_an_external_repo(minihub, tmp_path):
     minihub.add_tag("t-build", None)
     minihub.add_external_repo("ext", (tmp_path / "ext").as_uri(), tag="t-build")
     (row,) = minihub.call("getExternalRepoList", "t-build")
-    assert requests.get(row["url"] + "file", timeout=10).text == "from outside"
+    assert requests.get(row["url"] + "file", timeout=60).text == "from outside"
     assert raw_get(minihub.topurl, "/kojifiles/external/ext/..%2fminihub/hub.db")[0] == 404
-    assert requests.get(f"{minihub.topurl}/external/other/file", timeout=10).status_code == 404
+    assert requests.get(f"{minihub.topurl}/external/other/file", timeout=60).status_code == 404

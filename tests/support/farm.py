@@ -22,10 +22,13 @@ from koji_adjutant.container.podman_manager import PodmanManager
 from koji_adjutant.hub.identity import HostIdentity
 from koji_adjutant.minihub import MiniHub
 from koji_adjutant.minihub.options import HubOptions
+from tests.support.free_port import free_port
 
 ROOT = Path(__file__).parents[2]
 HOST = "builder"
 TAG = "dist-build"
+PATIENCE = 240.0
+"""Seconds to wait for what must come at some time: two workers share two cores and one disk."""
 
 
 @dataclass
@@ -42,7 +45,8 @@ class Farm:
     daemons: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        self.hub = MiniHub(self.directory / "hub", options=HubOptions(run_interval=0.2))
+        # Where it is paused nobody else gets its port.
+        self.hub = MiniHub(self.directory / "hub", options=HubOptions(run_interval=0.2), port=free_port())
         self.hub.start()
         self.hub.add_host(HOST, "x86_64", password="of the builder", capacity=20.0)
         self.hub.add_tag(TAG, "x86_64", extra=dict(self.extra))
@@ -90,7 +94,7 @@ class Farm:
         self.daemons[-1].send_signal(signal.SIGKILL)
         self.daemons[-1].wait()
 
-    def stop(self, how: signal.Signals = signal.SIGTERM, timeout: float = 20.0) -> int:
+    def stop(self, how: signal.Signals = signal.SIGTERM, timeout: float = PATIENCE) -> int:
         """Ask the newest daemon to end and return its exit code."""
         self.daemons[-1].send_signal(how)
         return self.daemons[-1].wait(timeout)
@@ -103,7 +107,7 @@ class Farm:
     def state(self, task: int) -> str:
         return koji.TASK_STATES[self.hub.call("getTaskInfo", task)["state"]]
 
-    def ended(self, task: int, timeout: float = 120.0) -> str:
+    def ended(self, task: int, timeout: float = PATIENCE) -> str:
         """Wait for the end of a task; return its state."""
         ends = {"CLOSED", "FAILED", "CANCELED"}
 
@@ -114,7 +118,7 @@ class Farm:
         self.until(at_end, f"the end of task {task}", timeout)
         return self.state(task)
 
-    def closed(self, task: int, timeout: float = 120.0) -> None:
+    def closed(self, task: int, timeout: float = PATIENCE) -> None:
         """Wait for a task that must succeed."""
         state = self.ended(task, timeout)
         assert state == "CLOSED", f"{state}: {self.fault(task)}\n{self.log_tail()}"
@@ -127,7 +131,7 @@ class Farm:
             return f"{type(error).__name__} {error}"
         return ""
 
-    def until(self, condition: Callable[[], Any], what: str, timeout: float = 60.0) -> None:
+    def until(self, condition: Callable[[], Any], what: str, timeout: float = PATIENCE) -> None:
         """Wait for something, failing with the daemon's log if it does not come."""
         deadline = time.monotonic() + timeout
         while not condition():
@@ -158,7 +162,7 @@ class Farm:
 
     def prepared(self) -> None:
         """Wait for the prepared image of the repository, which a first build has asked for."""
-        self.until(lambda: list(self.directory.glob("state/prepared/*")), "the prepared image", 120.0)
+        self.until(lambda: list(self.directory.glob("state/prepared/*")), "the prepared image")
 
     def containers(self) -> list[Any]:
         """All containers of this host at this hub."""

@@ -9,6 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.support.free_port import free_port
+
 REALM = "ADJUTANT.TEST"
 PROGRAMS = ("krb5kdc", "kadmin.local", "kdb5_util")
 
@@ -24,7 +26,7 @@ class KDC:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        self.port = _free_port()
+        self.port = free_port()
         self.environment = {
             "KRB5_CONFIG": str(directory / "krb5.conf"),
             "KRB5_KDC_PROFILE": str(directory / "kdc.conf"),
@@ -71,7 +73,7 @@ class KDC:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(60)
 
     def keytab(self, principal: str) -> Path:
         """Make a principal with a random key; return its keytab."""
@@ -92,13 +94,7 @@ def _find(program: str) -> str | None:
     return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for_port(port: int, seconds: float = 20) -> None:
+def _wait_for_port(port: int, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:

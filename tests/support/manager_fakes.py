@@ -113,7 +113,7 @@ class FakeHub:
             self.tasks[task_id]["state"] = STATES["CANCELED"]
             self.changed.notify_all()
 
-    def wait_for(self, condition: Callable[[], bool], timeout: float = 10.0) -> bool:
+    def wait_for(self, condition: Callable[[], bool], timeout: float = 60.0) -> bool:
         """Wait until `condition` holds, looked at after every call."""
         with self.changed:
             return self.changed.wait_for(condition, timeout)
@@ -368,7 +368,7 @@ class SteppingClock:
     def monotonic(self) -> float:
         return self.now
 
-    def step(self, timeout: float = 10.0) -> None:
+    def step(self, timeout: float = 60.0) -> None:
         """Let the thread that waits (or will wait within `timeout`) go on, as if its time had passed."""
         with self._changed:
             wanted = self._steps + 1

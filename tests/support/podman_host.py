@@ -20,8 +20,8 @@ from tests.distro.cache import cache_dir, locked
 
 SUBIDS = "containers:200000:6553600"
 """A hundred user namespaces of 65536 ids."""
-START_TIMEOUT = 60.0
-STOP_TIMEOUT = 10.0
+START_TIMEOUT = 180.0
+STOP_TIMEOUT = 60.0
 
 
 class HostError(Exception):
@@ -119,7 +119,7 @@ class PodmanService:
     def _answers(self) -> bool:
         try:
             with socket.socket(socket.AF_UNIX) as client:
-                client.settimeout(5)
+                client.settimeout(30)
                 client.connect(str(self.socket))
                 client.sendall(b"GET /_ping HTTP/1.0\r\nHost: d\r\n\r\n")
                 return b" 200 " in client.recv(64)

@@ -224,6 +224,6 @@ class UploadArea:
             return None
         return {"size": len(held), "mtime": 0, "sumlength": len(held), "hexdigest": f"{zlib.adler32(held):08x}"}
 
-    def wait_for(self, path: str, name: str, content: bytes, seconds: float = 10) -> bool:
+    def wait_for(self, path: str, name: str, content: bytes, seconds: float = 60) -> bool:
         with self.changed:
             return self.changed.wait_for(lambda: self.files.get((path, name)) == content, seconds)

@@ -45,7 +45,20 @@ def check_runtime(open_manager: Open, config: AdjutantConfig) -> Sequence[Findin
         )
     if not config.podman.userns:
         findings.append(note(f"user namespaces are turned off: {WANTED['userns']}", "Set podman.userns to true."))
+    if config.privileged_images == "on":
+        findings.append(_privileged(rootless=health.rootless))
     return findings
+
+
+def _privileged(*, rootless: bool) -> Finding:
+    if rootless:
+        return Finding(
+            "privileged_images is on, but the Podman service has no root: its containers get no loop devices",
+            "Use root's Podman, or set privileged_images to off.",
+        )
+    return note(
+        "privileged_images is on: whoever may ask for an image, or change a package of its root, is root of this machine"
+    )
 
 
 def check_static_programs(directory: Path | None) -> Sequence[Finding]:

@@ -123,9 +123,11 @@ int run_main(int argc, char **argv)
     int dirfd = open_step(argv[2], true);
     if (dirfd < 0)
         return cannot("make", argv[2], errno);
+    /* Read also for a step that exists: input that is left unread breaks the stream, and takes the answer with it. */
+    bool whole = receive_request(&request, size, (uint32_t)crc);
     if (print_existing(dirfd, "exists"))
         return 0;
-    if (!receive_request(&request, size, (uint32_t)crc))
+    if (!whole)
         return fail(RUNNER_DATA, "the request did not arrive whole");
     if (!replace_file(dirfd, "request", request.data, request.size))
         return cannot("write the request of", argv[2], errno);

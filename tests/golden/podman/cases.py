@@ -58,6 +58,20 @@ CASES: dict[str, tuple[ContainerSpec, PayloadSettings, CompanionBase | None]] = 
         BASE,
     ),
     "no-userns": (ContainerSpec("c", "i", userns=False, init=False), PayloadSettings(), None),
+    "privileged": (
+        ContainerSpec(
+            "image-1",
+            "localhost/empty:1",
+            mounts=(VolumeMount("/builddir", "/work", read_only=False),),
+            network=Network.PRIVATE,
+            userns=False,
+            capabilities=("NET_ADMIN",),
+            privileged=True,
+            seccomp_profile="/etc/seccomp.json",
+        ),
+        ROOT,
+        None,
+    ),
     "rootless-network": (
         ContainerSpec("c", "i", network=Network.PRIVATE, mounts=(VolumeMount("/m", "/s", owned_by_container=True),)),
         PayloadSettings(private_network="slirp4netns", seccomp_profile="/default.json"),

@@ -22,12 +22,12 @@ class SocketConnection(http.client.HTTPConnection):
     """HTTP over a unix socket."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("proxy", timeout=20)
+        super().__init__("proxy", timeout=60)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
+        self.sock.settimeout(60)
         self.sock.connect(str(self._path))
 
 
@@ -95,7 +95,7 @@ def test_tasks_that_ask_at_once_share_one_download(
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
     assert results == [PACKAGE] * 8
     assert asked_for(server, "/repo/a.rpm") == 1
 
@@ -160,7 +160,7 @@ def test_connect_to_an_https_repository_is_a_tunnel(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with RepoProxy(tmp_path / "s", [f"https://127.0.0.1:{port}/x"]), socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(20)
+            client.settimeout(60)
             client.connect(str(tmp_path / "s"))
             client.sendall(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\n\r\n".encode())
             peer, _ = listener.accept()

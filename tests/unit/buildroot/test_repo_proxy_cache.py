@@ -53,7 +53,7 @@ def downloads_ended() -> None:
     """Wait until nothing is fetched any more: who is sent a package has all of it a moment before."""
     for thread in threading.enumerate():
         if thread.name == "package-download":
-            thread.join(20)
+            thread.join(60)
 
 
 def fill(cache: PackageCache, url: str, data: bytes, age: float) -> None:
@@ -147,7 +147,7 @@ def test_package_is_kept_when_its_time_has_come(tmp_path: Path) -> None:
     assert whole(cache.open("http://h/a.rpm", Source(b"abc").fetch)) == b"abc"
     downloads_ended()
     if (keeper := cache._keeper) is not None:
-        keeper.join(20)
+        keeper.join(60)
     assert [path.read_bytes() for path in kept(tmp_path)] == [b"abc"]
 
 
@@ -259,7 +259,7 @@ class Slow(Source):
         self.go = threading.Event()
 
     def chunks(self) -> Iterator[bytes]:
-        assert self.go.wait(20)
+        assert self.go.wait(60)
         yield from super().chunks()
 
 

@@ -1,5 +1,7 @@
 """Checks of the runtime and its images."""
 
+from dataclasses import replace
+
 import pytest
 
 from koji_adjutant.cli.checks.check import Severity
@@ -53,6 +55,16 @@ def test_user_namespaces_turned_off():
     config = AdjutantConfig.model_validate({"podman": {"userns": False}})
     findings = check_runtime(lambda: Runtime(ALL - {"userns"}), config)
     assert [finding.severity for finding in findings] == [Severity.NOTE]
+
+
+@pytest.mark.parametrize(("rootless", "severity"), [(False, Severity.NOTE), (True, Severity.PROBLEM)])
+def test_privileged_images(rootless, severity):
+    """Noted, since it gives the machine away; of no use without root."""
+    runtime = Runtime()
+    runtime.health = replace(runtime.health, rootless=rootless)
+    config = AdjutantConfig.model_validate({"privileged_images": "on"})
+    findings = check_runtime(lambda: runtime, config)
+    assert [(finding.severity, "privileged_images" in finding.text) for finding in findings] == [(severity, True)]
 
 
 def test_unavailable():

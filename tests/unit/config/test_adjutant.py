@@ -122,6 +122,7 @@ def test_secret_values_are_not_repeated(load):
         ("hosts: [{name: a, keytab: /k}]", "keytab and principal go together"),
         ("hosts: [{name: a, user: u, cert: /c}]", "user and password_file go together"),
         ("hosts: [{name: a, cert: /c, user: u, password_file: /p}]", "has 2 ways to log in"),
+        ("runtime: kubernetes\nprivileged_images: on", "privileged_images: on needs runtime: podman"),
     ],
 )
 def test_contradictions(load, text, said):
@@ -138,6 +139,12 @@ def test_truth_value_is_no_number(load, text):
 def test_bare_off_stays_a_word(load):
     """`bootstrap: off` is the word, though YAML reads false."""
     assert load("images: {bootstrap: off}\n").images.bootstrap == "off"
+
+
+@pytest.mark.parametrize("word", ["on", "off"])
+def test_bare_switch_stays_a_word(load, word):
+    """`privileged_images: on` is the word, though YAML reads true."""
+    assert load(f"privileged_images: {word}\n").privileged_images == word
 
 
 @pytest.mark.parametrize(

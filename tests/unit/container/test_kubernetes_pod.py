@@ -58,6 +58,12 @@ def test_names_of_containers():
     assert names == ["task", "tools", "on-line", "companion-3", "task-4", "static-5", "tools-6"]
 
 
+def test_privileged_container_is_refused():
+    """No pod of this builder is, whatever the task."""
+    with pytest.raises(CapabilityMissing, match="privileged"):
+        plan_pod(replace(PLAIN, privileged=True), site())
+
+
 def test_handles():
     """A planned container is found by the name of its spec; one that was not announced is refused."""
     plan = plan_pod(PAIR, site())

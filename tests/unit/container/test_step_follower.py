@@ -154,7 +154,7 @@ def test_interrupt_ends_a_read_that_hangs() -> None:
 
     def read(*_: Any) -> StepFrame:
         interrupt.set()
-        hanging.wait(20)
+        hanging.wait(60)
         raise BROKEN
 
     world.read = read  # type: ignore[method-assign, assignment] # a read that hangs

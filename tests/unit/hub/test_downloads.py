@@ -81,7 +81,7 @@ def test_interrupt_ends_a_silent_download(server, target):
     """A server that stops to send does not hold up a stop."""
     interrupt = threading.Event()
     server.answers["/a"] = [(200, {"Content-Length": "100"}, FileServer.HANG)]
-    threading.Thread(target=lambda: (server.hanging.wait(5), interrupt.set())).start()
+    threading.Thread(target=lambda: (server.hanging.wait(60), interrupt.set())).start()
     started = time.monotonic()
     with pytest.raises(Interrupted):
         download(server.url + "/a", target, interrupt=interrupt)

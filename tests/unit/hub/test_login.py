@@ -85,7 +85,7 @@ def test_interrupt_ends_a_login(hub):
     """A stop during start-up is no login error."""
     interrupt = threading.Event()
     hub.trouble = ["hang"]
-    threading.Thread(target=lambda: (hub.arrived.wait(5), interrupt.set())).start()
+    threading.Thread(target=lambda: (hub.arrived.wait(60), interrupt.set())).start()
     with pytest.raises(DaemonStopping):
         log_in(login_options(hub.url, user="builder1", password="pw"), interrupt)
 

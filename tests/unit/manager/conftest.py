@@ -71,7 +71,7 @@ class Bench:
         """Wait until the thread of a task has ended, then take it out of the table."""
         running = self.parts.table.get(task_id)
         if running is not None:
-            assert running.ended.wait(10), f"task {task_id} did not end"
+            assert running.ended.wait(60), f"task {task_id} did not end"
             self.parts.table.reap()
 
     def directory(self, task_id: int) -> Path:
@@ -81,7 +81,7 @@ class Bench:
         """End as `kill -9` would: no word to the hub, threads cut off from journals and containers."""
         for task in self.parts.table.all():
             task.context.interruption.stop()
-            assert task.ended.wait(10)
+            assert task.ended.wait(60)
         self.session.interrupt.set()
 
 
@@ -109,7 +109,7 @@ def start(hub: FakeHub, runtime: FakeRuntime, tmp_path: Path) -> Iterator[Callab
         bench.session.interrupt.clear()
         stop(bench.parts, StopMode.ABANDON)
         for task in bench.parts.table.all():
-            task.ended.wait(10)
+            task.ended.wait(60)
 
 
 def handler(method: str, act: Callable[[Any], Any], **members: Any) -> type[koji.tasks.BaseTaskHandler]:

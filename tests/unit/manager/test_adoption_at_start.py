@@ -41,7 +41,7 @@ def start_and_die(start: Start, hub: FakeHub, work: Work, make: Make) -> int:
     bench = start(make("work", work))
     task = hub.add_task("work")
     bench.one_pass()
-    assert work.reached.wait(10)
+    assert work.reached.wait(60)
     bench.die()
     hub.calls.clear()
     return task
@@ -224,7 +224,7 @@ def report_died(start: Start, hub: FakeHub, make: Make, when: str) -> tuple[int,
     getattr(hub, when)["host.closeTask"] = die
     bench.one_pass()
     running = bench.parts.table.get(task)
-    assert running.ended.wait(10)
+    assert running.ended.wait(60)
     bench.die()
     getattr(hub, when).clear()
     return task, start(make("work", work))

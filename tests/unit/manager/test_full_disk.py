@@ -152,14 +152,14 @@ def test_a_root_is_not_kept_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("error", "kept"),
     [
-        (None, True),
+        (RuntimeError("a bug"), True),
         (BuildFault("error building package"), True),
         (DiskFull("no space left"), False),
         (OSError(errno.ENOSPC, "no space"), False),
         (InfrastructureFault("x", reason="metadata", final=BuildFault("x")), False),
     ],
 )
-def test_whose_roots_are_kept(tmp_path: Path, error: BaseException | None, kept: bool) -> None:
+def test_whose_roots_are_kept(tmp_path: Path, error: BaseException, kept: bool) -> None:
     """Those that failed by themselves: somebody may want to look; what goes to another host leaves nothing."""
     context: Any = SimpleNamespace(
         directory=tmp_path,

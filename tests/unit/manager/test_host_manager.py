@@ -290,7 +290,7 @@ def test_task_assigned_to_us_again_waits_for_the_old_run(start: Start, hub: Fake
     def work(self: Any) -> str:
         gates.append(self.context.start_ts)
         if len(gates) == 1:
-            assert go.wait(10)
+            assert go.wait(60)
         return "done"
 
     bench = start(make_handler("add", work))

@@ -12,7 +12,7 @@ import koji
 import koji.tasks
 import pytest
 
-from koji_adjutant.errors import AdjutantError, HubError, JournalError
+from koji_adjutant.errors import AdjutantError, HubError, ImageError, JournalError
 from koji_adjutant.hub.refusals import too_large
 from koji_adjutant.tasks.journal import Journal
 from tests.support.manager_fakes import FakeHub, FakeRuntime
@@ -98,6 +98,30 @@ def test_a_result_that_the_hub_refuses_fails_the_task(
     assert not bench.directory(task).exists()
 
 
+@pytest.mark.parametrize(("elsewhere", "state", "given_up"), [(False, "FREE", []), (True, "FAILED", [1])])
+def test_a_task_that_is_given_up_ends_its_build(
+    start: Start, hub: FakeHub, make_handler: Make, elsewhere: bool, state: str, given_up: list[int]
+) -> None:
+    """Given back, another run goes on with the build; refused by two hosts, the task fails, and so does what it made."""
+    ended: list[int] = []
+
+    def end() -> None:
+        ended.append(1)
+        raise koji.GenericError("no such build")
+
+    def work(self: Any) -> None:
+        self.context.given_up = end
+        raise ImageError("there is no image", reason="missing")
+
+    bench = start(make_handler("work", work))
+    task = hub.add_task("work")
+    if elsewhere:
+        hub.refusals.append({"task_id": task, "host_id": 99, "msg": "missing: there is none", "by_host": True})
+    bench.one_pass()
+    bench.finish(task)
+    assert (hub.state(task), ended) == (state, given_up)
+
+
 def test_a_failure_instead_of_a_result_is_finished_by_the_next_daemon(
     start: Start, hub: FakeHub, make_handler: Make
 ) -> None:
@@ -117,7 +141,7 @@ def test_a_failure_instead_of_a_result_is_finished_by_the_next_daemon(
     task = hub.add_task("work")
     hub.before.update({"host.closeTask": refuse, "host.failTask": away})
     first.one_pass()
-    assert asked.wait(10)
+    assert asked.wait(60)
     first.die()
     hub.before.clear()
     second = start(handler)

@@ -25,7 +25,7 @@ def systemd(tmp_path: Path):
     """A socket as systemd listens on."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "notify"))
-        listener.settimeout(10)
+        listener.settimeout(60)
         yield listener, str(tmp_path / "notify")
 
 
@@ -66,7 +66,7 @@ def test_signals_become_calls() -> None:
     signals.install()
     try:
         os.kill(os.getpid(), signal.SIGUSR1)
-        assert called.wait(10)
+        assert called.wait(60)
     finally:
         signals.close()
     assert seen == ["signals"]
@@ -88,7 +88,7 @@ def test_a_failing_action_does_not_end_the_thread() -> None:
     signals.install()
     try:
         os.kill(os.getpid(), signal.SIGUSR1)
-        assert called.wait(10)
+        assert called.wait(60)
     finally:
         signals.close()
 

@@ -56,7 +56,7 @@ def test_keep_leaves_everything_running(start: Start, hub: FakeHub, runtime: Fak
     assert hub.state(task) == "OPEN"
     assert list(runtime.containers) == ["mine"]
     assert (bench.directory(task) / "journal.jsonl").exists()
-    assert bench.parts.table.get(task).ended.wait(10)
+    assert bench.parts.table.get(task).ended.wait(60)
     assert "host.freeTasks" not in hub.names()
     assert bench.session.closed
 

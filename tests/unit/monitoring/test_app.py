@@ -42,7 +42,7 @@ def get(url: str, **headers: str) -> requests.Response:
     """Ask, past any proxy."""
     with requests.Session() as session:
         session.trust_env = False
-        return session.get(url, headers=headers, timeout=10)
+        return session.get(url, headers=headers, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_nothing_can_be_sent(serve: Serve) -> None:
     address = serve(view())
     with requests.Session() as session:
         session.trust_env = False
-        assert session.post(address + "/api/status", timeout=10).status_code == 405
+        assert session.post(address + "/api/status", timeout=60).status_code == 405
     headers = get(address + "/nothing").headers
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert headers["X-Content-Type-Options"] == "nosniff"

@@ -5,8 +5,10 @@ import stat
 
 import pytest
 
+from koji_adjutant.deep_trees import remove_tree
 from koji_adjutant.errors import ConfigurationError
 from koji_adjutant.scm.credentials import Credentials
+from tests.support.deep import make_deep
 
 
 def test_the_copy_is_open_within_and_closed_around(tmp_path):
@@ -53,6 +55,27 @@ def test_what_cannot_be_copied_is_the_operators(tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(shutil, "copytree", refuse)
+    (tmp_path / "given" / "key").touch()
+    monkeypatch.setattr(shutil, "copy2", refuse)
     with pytest.raises(ConfigurationError, match=r"scm_credentials_dir .*/given cannot be copied"):
         Credentials(tmp_path / "copy", str(tmp_path / "given")).copy()
+
+
+def test_links_are_followed_and_circles_end(tmp_path):
+    """A link to a directory brings what is there, one to a directory above brings nothing."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "key").write_text("k")
+    (tmp_path / "given" / "sub").mkdir(parents=True)
+    (tmp_path / "given" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "given" / "sub" / "up").symlink_to("..")
+    assert Credentials(tmp_path / "copy", str(tmp_path / "given")).copy() == {"link/key"}
+
+
+def test_thousand_directories_in_one_another(tmp_path):
+    """Copied and removed all the same."""
+    (make_deep(tmp_path / "given", 1200) / "key").write_text("k")
+    credentials = Credentials(tmp_path / "copy", str(tmp_path / "given"))
+    assert credentials.copy() == {"/".join(["d"] * 1200) + "/key"}
+    credentials.remove()
+    remove_tree(tmp_path / "given")
+    assert not list(tmp_path.iterdir())

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import time
 
 import pytest
 
@@ -39,7 +38,7 @@ def run(desk, argv, **env):
     """Run a command for a container here, its static programs from the desk."""
     argv = [word.replace(f"{BIN_DIR}/busybox", str(desk / "busybox")) for word in argv]
     path = f"{desk / 'bin'}:{os.environ['PATH']}"
-    return subprocess.run(argv, env={"PATH": path, **env}, check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run(argv, env={"PATH": path, **env}, check=False, capture_output=True, text=True, timeout=120)
 
 
 def check_out(desk, limits, url="git://h/a/repo#r", *, common=False, allow_password=False, **env):
@@ -144,10 +143,8 @@ def test_bounded_ends_as_its_command(desk, limits):
 def test_bounded_ends_what_grows_too_large(desk, limits, fill):
     """Too many bytes or too many files: the command is killed with a code of its own."""
     (desk / "grows").mkdir()
-    command = ["sh", "-c", f"cd {desk}/grows; {fill}; exec sleep 50"]
+    command = ["sh", "-c", f"cd {desk}/grows; {fill}; exec sleep 1000"]
     argv = [
         word.replace("/run/adjutant-too-large", f"{desk}/mark") for word in bounded(command, f"{desk}/grows", limits)
     ]
-    began = time.monotonic()
     assert run(desk, argv).returncode == TOO_LARGE
-    assert time.monotonic() - began < 20

@@ -43,10 +43,10 @@ def test_repo_server_serves_and_counts(tmp_path: Path) -> None:
     """Files come whole, a missing one is 404, both are on record."""
     (tmp_path / "file").write_bytes(b"content")
     with RepoServer(tmp_path) as server:
-        with urllib.request.urlopen(f"{server.url}/file", timeout=5) as answer:
+        with urllib.request.urlopen(f"{server.url}/file", timeout=60) as answer:
             assert answer.read() == b"content"
         with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(f"{server.url}/nothing", timeout=5)
+            urllib.request.urlopen(f"{server.url}/nothing", timeout=60)
         caught.value.close()
         assert server.requests == [("/file", 200), ("/nothing", 404)]
 

@@ -1,11 +1,13 @@
 """The task `build` over several daemons, against a hub that keeps what it is told."""
 
+import errno
 from pathlib import Path
 
 import koji
+import koji.tasks
 import pytest
 
-from koji_adjutant.errors import Interrupted
+from koji_adjutant.errors import DiskFull, Interrupted, RuntimeUnavailable, SessionLost
 from koji_adjutant.hub.rpm_header import SRPMHeader
 from koji_adjutant.tasks import build
 from koji_adjutant.tasks.build import BuildTask
@@ -195,6 +197,40 @@ def test_failed_child_fails_build_and_task(scene, hub):
         scene().run()
     assert hub.builds[0]["state"] == FAILED
     assert "tag" not in hub.asked
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "no space"),
+        DiskFull("no space left"),
+        RuntimeUnavailable("away"),
+        koji.tasks.RefuseTask("not here"),
+        SessionLost("lost"),
+    ],
+)
+def test_task_that_goes_on_elsewhere_fails_no_build(scene, hub, error):
+    """Given back or taken up by another daemon: that run finds the build and completes it."""
+    task = scene()
+    hub.host_completeBuild = lambda *_, **__: (_ for _ in ()).throw(error)
+    with pytest.raises(type(error)):
+        task.run()
+    assert [row["state"] for row in hub.builds] == [BUILDING]
+    del hub.host_completeBuild
+    task.forget()
+    task.run()
+    assert [row["state"] for row in hub.builds] == [COMPLETE]
+
+
+def test_task_that_is_given_up_fails_its_build(scene, hub):
+    """The verdict policy made a failure of what would have been given back."""
+    hub.host_completeBuild = lambda *_, **__: (_ for _ in ()).throw(DiskFull("no space left"))
+    task = scene().task()
+    with pytest.raises(DiskFull):
+        task.run()
+    task.context.given_up()
+    task.context.journal.close()
+    assert [row["state"] for row in hub.builds] == [FAILED]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A buildroot at the hub is made once and listed once, whenever the daemon dies."""
 
+import errno
 from types import SimpleNamespace
 from xmlrpc.client import Fault
 
@@ -7,9 +8,11 @@ import koji
 import pytest
 import structlog
 
-from koji_adjutant.errors import DiskFull, HubError, SessionLost, TaskCancelled
+from koji_adjutant.buildroot.faults import BuildFault
+from koji_adjutant.errors import ContainerLost, DiskFull, HubError, SessionLost, TaskCancelled
 from koji_adjutant.tasks import root_work
 from koji_adjutant.tasks.buildroot_record import BuildrootRecord, RepoTag, repo_tag
+from koji_adjutant.tasks.context import Interruption
 from koji_adjutant.tasks.journal import Journal
 from koji_adjutant.tasks.root_work import OpenRoot, RootWork
 
@@ -141,6 +144,23 @@ def test_each_attempt_tells_what_it_installed(record, hub, update_list):
     second.create()
     update_list(second, ["bash", "gcc"], 2)
     assert hub.added == [(1, [{"name": "bash"}]), (1, [{"name": "bash"}, {"name": "gcc"}])]
+
+
+@pytest.mark.parametrize("trouble", [OSError(errno.ENOSPC, "full"), HubError("away"), ContainerLost("gone")], ids=repr)
+def test_what_failed_keeps_its_own_error(monkeypatch, trouble):
+    """A root whose contents cannot be told after a failure does not take the failure's place; a lost session does."""
+    monkeypatch.setattr(root_work, "RootOpener", lambda context, logs: None)
+    context = SimpleNamespace(interruption=Interruption(), log=structlog.get_logger())
+    work = RootWork(context, REPO, None, None, "x86_64")
+    opened = OpenRoot(None, None, None, 1)
+    monkeypatch.setattr(work, "update_list", failing(trouble))
+    with pytest.raises(BuildFault, match="its own"), work.listed_after(opened):
+        raise BuildFault("its own")
+    with pytest.raises(type(trouble)), work.listed_after(opened):
+        pass
+    monkeypatch.setattr(work, "update_list", failing(SessionLost("taken")))
+    with pytest.raises(SessionLost), work.listed_after(opened):
+        raise BuildFault("its own")
 
 
 def failing(error):

@@ -74,7 +74,7 @@ def test_container_that_does_not_open(context, run):
 
 def test_copy_that_cannot_be_made(context, run, monkeypatch):
     """What was copied of it goes too."""
-    monkeypatch.setattr(credentials, "_open", raising(ConfigurationError("unreadable")))
+    monkeypatch.setattr(credentials, "_copy_open", raising(PermissionError("unreadable")))
     with pytest.raises(ConfigurationError):
         run(raising(AssertionError("a container was asked for")))
     assert copies(context) == []

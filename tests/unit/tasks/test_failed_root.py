@@ -9,8 +9,10 @@ from typing import Any
 
 import koji
 import pytest
+import structlog
 
-from koji_adjutant.tasks import build_arch, build_maven, run_root, source_root, wrapper_rpm
+from koji_adjutant.errors import RuntimeUnavailable
+from koji_adjutant.tasks import build_arch, build_maven, buildroot_task, kept_root, run_root, source_root, wrapper_rpm
 from koji_adjutant.tasks.buildroot_record import RepoTag
 from koji_adjutant.tasks.rebuild_srpm import RebuildSRPM
 from tests.support.task_scene import Scene
@@ -79,7 +81,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[BaseException | None]:
         "keep_failed_root": lambda _, error=None: errors.append(error),
         **{name: lambda *_: SimpleNamespace(run=_refuse) for name in WORK},
     }
-    for module, _, _ in CASES:
+    for module in (buildroot_task, *(case[0] for case in CASES)):
         for name in replaced.keys() & vars(module).keys():
             monkeypatch.setattr(module, name, replaced[name])
     monkeypatch.setattr(run_root.RunRootTask, "_mounts", lambda *_: ())
@@ -96,3 +98,42 @@ def test_the_packagers_error_is_told(
         scene.run()
     assert scene.session.made("host.setBuildRootState")
     assert len(kept) == 1
+
+
+@pytest.mark.parametrize("trouble", [RuntimeUnavailable("no service"), OSError(5, "I/O error")])
+def test_trouble_with_keeping_the_root_is_only_logged(trouble: Exception, tmp_path: Path) -> None:
+    """The task has failed with another error, which stays the one that is told."""
+
+    def refuse(_: Any) -> None:
+        raise trouble
+
+    context: Any = SimpleNamespace(
+        directory=tmp_path,
+        options=SimpleNamespace(failed_buildroot_lifetime=60),
+        runtime=SimpleNamespace(list_managed=refuse),
+        labels=lambda _: {},
+        log=structlog.get_logger(),
+    )
+    kept_root.keep_failed_root(context, koji.BuildError("the package does not build"))
+    assert kept_root.kept_until(tmp_path) is not None
+
+
+EARLIER = [
+    (build_arch.BuildArchTask, ("x.src.rpm", 2, "x86_64", True, OPTS), "brootid"),
+    (RebuildSRPM, ("x.src.rpm", 2, OPTS), "brootid"),
+    (build_maven.BuildMavenTask, ("git://h/r#1", TAG, OPTS), "buildroot_id"),
+    (wrapper_rpm.WrapperRPMTask, ("git://h/r#1", TARGET, {"id": 8}, {"id": 9}, OPTS), "buildroot_id"),
+]
+
+
+@pytest.mark.parametrize(("handler", "params", "key"), EARLIER)
+def test_result_of_an_earlier_daemon(handler: type[Any], params: tuple[Any, ...], key: str, tmp_path: Path) -> None:
+    """It is reported, and its buildroot expired, without any other call: the containers may be gone already."""
+    hub: Any = Hub()
+    hub.host_setBuildRootState = lambda *_: None
+    scene = Scene(tmp_path, handler, hub, *params)
+    task = scene.task()
+    task.context.journal.remember("result", lambda: {key: 7, "logs": []})
+    task.context.journal.close()
+    assert scene.run() == {key: 7, "logs": []}
+    assert scene.session.calls == [("host.setBuildRootState", (7, "EXPIRED"), {})]

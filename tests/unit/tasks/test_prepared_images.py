@@ -1,11 +1,12 @@
 """Prepared images: found, made in the background by one at a time, evicted."""
 
+import json
 import threading
 import time
 
 import pytest
 
-from koji_adjutant.buildroot.prepared import PreparedKey
+from koji_adjutant.buildroot.prepared import FORMAT, LABEL_FORMAT, PreparedKey
 from koji_adjutant.container.interface import ContainerSpec
 from koji_adjutant.container.memory_manager import MemoryManager
 from koji_adjutant.errors import ContainerError
@@ -49,7 +50,7 @@ def test_a_requested_image_is_found_afterwards(images, runtime):
     """What a recipe filled is committed, and the container is removed."""
     made = []
     images.request(key(), "tag", recipe(runtime, made))
-    assert images.wait_idle(10)
+    assert images.wait_idle(60)
     assert images.find(key()).reference == key().reference
     assert made == ["filled", "removed"]
     assert images.find(key(2)) is None
@@ -61,13 +62,13 @@ def test_an_image_is_made_once_although_many_ask(images, runtime):
     fill = recipe(runtime, made)
 
     def slow():
-        assert go.wait(10)
+        assert go.wait(60)
         return fill()
 
     for _ in range(5):
         images.request(key(), "tag", slow)
     go.set()
-    assert images.wait_idle(10)
+    assert images.wait_idle(60)
     assert made == ["filled", "removed"]
 
 
@@ -80,11 +81,11 @@ def test_a_recipe_that_fails_leaves_the_next_one_alone(images, runtime):
     made = []
     images.request(key(1), "tag", fails)
     images.request(key(2), "tag", recipe(runtime, made))
-    assert images.wait_idle(10)
+    assert images.wait_idle(60)
     assert images.find(key(1)) is None
     assert images.find(key(2)) is not None
     images.request(key(1), "tag", recipe(runtime, made))
-    assert images.wait_idle(10)
+    assert images.wait_idle(60)
     assert images.find(key(1)) is not None
 
 
@@ -103,7 +104,7 @@ def test_an_image_unused_for_too_long_goes(runtime, tmp_path):
     made = []
     for repo_id in (1, 2):
         images.request(key(repo_id), "tag", recipe(runtime, made, f"c{repo_id}"))
-    assert images.wait_idle(10)
+    assert images.wait_idle(60)
     for info in runtime.list_managed({}):
         runtime.remove(info.handle)
     now[0] = 4e9
@@ -137,8 +138,28 @@ def test_a_memo_asks_again_only_after_its_time():
 def test_images_of_another_daemon_are_left_alone(images, runtime, tmp_path):
     """A service and a one-person build on one Podman evict their own images only, whatever their bounds."""
     images.request(key(), "tag", recipe(runtime, []))
-    assert images.wait_idle(10)
+    assert images.wait_idle(60)
     bounds = {"max_bytes": 1 << 30, "max_age": 100.0, "enabled": True}
     others = PreparedImages(runtime, tmp_path / "other", **bounds, clock=lambda: time.time() + 200)
     others.evict()
     assert images.find(key()) is not None
+
+
+def test_an_image_that_a_crash_may_have_damaged_is_made_again(images, runtime, tmp_path):
+    """Not on disk when the machine went down: it is not used, it goes, and the next task has it made anew."""
+    images.request(key(), "tag", recipe(runtime, []))
+    images.request(key(2), "tag", recipe(runtime, [], "safe"))
+    assert images.wait_idle(60)
+    for info in runtime.list_managed({}):
+        runtime.remove(info.handle)
+    for repo_id, boot in ((1, "the run before"), (2, None)):
+        record = tmp_path / "used-records" / key(repo_id).digest
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"boot": boot}))
+    again = PreparedImages(runtime, tmp_path / "used", max_bytes=1 << 30, max_age=3600.0, enabled=True)
+    assert again.find(key()) is None
+    assert again.find(key(2)) is not None
+    assert again.wait_idle(60)
+    assert [info.reference for info in runtime.list_images({LABEL_FORMAT: str(FORMAT)})] == [key(2).reference]
+    again.request(key(), "tag", recipe(runtime, [], "again"))
+    assert again.wait_idle(60)
+    assert again.find(key()) is not None

@@ -95,7 +95,7 @@ def test_a_container_that_does_not_start_leaves_no_proxy(proxied, monkeypatch, f
     assert len(sockets) == 1
     assert list(proxied.directory.glob("proxy-1/*")) == []
     for thread in set(threading.enumerate()) - before:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 

@@ -51,7 +51,7 @@ class Workshop:
         got = []
         done = threading.Event()
         self.tools.request(wanted, "tag", self.recipe, lambda image: (got.append(image), done.set()))
-        assert done.wait(10)
+        assert done.wait(60)
         assert self.prepared.wait_idle(10)
         return got[0]
 

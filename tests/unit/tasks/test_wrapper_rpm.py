@@ -15,7 +15,7 @@ from koji_adjutant.errors import (
     SessionLost,
     TaskCancelled,
 )
-from koji_adjutant.tasks import wrapper_build, wrapper_rpm
+from koji_adjutant.tasks import buildroot_task, given_back, wrapper_build, wrapper_rpm
 from koji_adjutant.tasks.build_record import BuildRecord
 from koji_adjutant.tasks.buildroot_record import RepoTag
 from koji_adjutant.tasks.wrapper_build import WrapperBuild, WrapperRequest
@@ -104,8 +104,9 @@ def scene(monkeypatch, tmp_path):
         "keep_failed_root": lambda *_: None,
         "WrapperBuild": Work,
     }
-    for name, value in replaced.items():
-        monkeypatch.setattr(wrapper_rpm, name, value)
+    for module in (wrapper_rpm, buildroot_task):
+        for name in replaced.keys() & vars(module).keys():
+            monkeypatch.setattr(module, name, replaced[name])
     monkeypatch.setattr(Work, "error", None, raising=False)
     monkeypatch.setattr(WrapperRPMTask, "find_arch", lambda *_: "x86_64")
     hub = Hub()
@@ -124,7 +125,7 @@ def test_build_fails_with_its_task(scene, monkeypatch, error, adopted):
     if adopted:
         monkeypatch.setattr(Work, "error", Killed())
         task = scene.task()
-        monkeypatch.setattr(wrapper_rpm, "RESUMED", (Killed, *wrapper_rpm.RESUMED))
+        monkeypatch.setattr(given_back, "ANOTHER_RUN", (Killed, *given_back.ANOTHER_RUN))
         with pytest.raises(Killed):
             task.run()
         task.context.journal.close()
