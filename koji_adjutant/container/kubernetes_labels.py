@@ -23,6 +23,8 @@ LABEL_NETWORK = "io.koji.adjutant.network"
 """`private` or `none`: what a NetworkPolicy selects by. Patched to `none` before a step that must be offline."""
 ANNOTATION_CONTAINERS = "io.koji.adjutant.containers"
 """JSON: the containers of the pod by name, each with the name, labels and image of its spec."""
+ANNOTATION_READY = "io.koji.adjutant.ready"
+"""`true` once the pod's volumes are filled: before that nobody may use its containers."""
 
 _VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")

@@ -50,6 +50,8 @@ class PodContainer:
     """Of its spec."""
     image: str
     labels: Mapping[str, str]
+    root: str | None = None
+    """Of a companion: where it sees the root of `task`."""
 
 
 def pod_manifest(plan: PodPlan, site: PodSite) -> PodManifest:
@@ -107,6 +109,7 @@ def containers_of(pod: Mapping[str, Any]) -> list[PodContainer]:
             said["name"],
             said["image"],
             {key: value for key, value in {**labels, **said["labels"]}.items() if value is not None},
+            said.get("root"),
         )
         for container, said in json.loads(annotations.get(ANNOTATION_CONTAINERS, "{}")).items()
     ]
@@ -144,7 +147,8 @@ def _described(spec: ContainerSpec, first: ContainerSpec) -> dict[str, Any]:
     """What the pod does not say of a container; of the labels, those that are not the first one's (null: lacking)."""
     keys = sorted({*spec.labels, *first.labels})
     differing = {key: spec.labels.get(key) for key in keys if spec.labels.get(key) != first.labels.get(key)}
-    return {"name": spec.name, "image": spec.image, "labels": differing}
+    root = {} if spec is first else {"root": spec.companion_root}
+    return {"name": spec.name, "image": spec.image, "labels": differing, **root}
 
 
 def _container(

@@ -35,6 +35,8 @@ class ExecRequest:
     stdin_size: int = 0
     hangup: bool = True
     """Kill the command when our stdin ends: the caller is gone. A connection that broke leaves nothing behind."""
+    leave: bool = False
+    """What the command has detached when it ends by itself lives on; else all of it is killed."""
 
 
 def encode_exec(request: ExecRequest) -> bytes:
@@ -92,6 +94,7 @@ def _settings(request: ExecRequest) -> dict[str, str | int]:
         "timeout_ms": max(1, round(request.timeout * 1000)),
         "stdin_size": request.stdin_size,
         "hangup": int(request.hangup),
+        **({"leave": 1} if request.leave else {}),
     }
 
 

@@ -1,11 +1,12 @@
-"""Files into a pod: a file, bytes or a tree as the frames that `adjutant-runner put` takes, never whole in memory."""
+"""Files into a pod: files, bytes or trees as the frames that `adjutant-runner put` takes, never whole in memory."""
 
 from __future__ import annotations
 
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from koji_adjutant.container.pod_frames import MAX_PAYLOAD, FrameWriter
@@ -13,24 +14,48 @@ from koji_adjutant.container.wire_values import regular_file
 from koji_adjutant.errors import CopyError
 
 
+@dataclass(frozen=True)
+class PutEntry:
+    """What stands under `name` (a path relative to the directory of the put) afterwards.
+
+    `source`: bytes, a file or a tree of this machine; None: a directory, which gets `mode` and keeps what it holds.
+    """
+
+    name: str
+    source: Path | bytes | None
+    mode: int
+
+
 def put_stream(source: Path | bytes, name: str, mode: int) -> Iterator[bytes]:
-    """Yield the frames of `source` under `name` (a relative path), the last one included.
+    """Yield the frames of one source, the last one included; see `put_frames`."""
+    return put_frames([PutEntry(name, source, mode)])
+
+
+def put_frames(entries: Iterable[PutEntry]) -> Iterator[bytes]:
+    """Yield the frames of all entries, the last one included.
 
     All of it will belong to the user of the runner. A tree keeps its modes and symbolic links, files their times; `mode` is
-    for a single file.
+    for single files, bytes and bare directories.
 
     Raises:
-        CopyError: the source is missing, shrinks meanwhile, or holds what is neither file, directory nor link.
+        CopyError: a source is missing, shrinks meanwhile, or holds what is neither file, directory nor link.
     """
     writer = FrameWriter()
-    if isinstance(source, bytes):
-        yield _entry(writer, b"F", mode, name, size=len(source))
-        yield from _content(writer, source)
-    elif source.is_dir():
-        yield from _tree(writer, source, name)
-    else:
-        yield from _file(writer, source, name, mode)
+    for entry in entries:
+        yield from _put(writer, entry)
     yield writer.frame(b"S")
+
+
+def _put(writer: FrameWriter, entry: PutEntry) -> Iterator[bytes]:
+    if entry.source is None:
+        yield _entry(writer, b"D", entry.mode, entry.name)
+    elif isinstance(entry.source, bytes):
+        yield _entry(writer, b"F", entry.mode, entry.name, size=len(entry.source))
+        yield from _content(writer, entry.source)
+    elif entry.source.is_dir():
+        yield from _tree(writer, entry.source, entry.name)
+    else:
+        yield from _file(writer, entry.source, entry.name, entry.mode)
 
 
 def _tree(writer: FrameWriter, top: Path, name: str) -> Iterator[bytes]:

@@ -21,12 +21,13 @@ from koji_adjutant.container.interface import ContainerHandle
 from koji_adjutant.container.memory_manager import MemoryManager
 from koji_adjutant.container.podman_manager import PodmanManager
 from tests.conformance import images
-from tests.conformance.gaps import GAPS
+from tests.conformance.gaps import CLUSTER_CAPABILITIES, GAPS, KUBERNETES
 from tests.conformance.patient import Patient
 from tests.conformance.registry import Registry
 from tests.conformance.rootless import RootlessPodman
 from tests.conformance.runtime import Runtime
 from tests.conformance.scripts import busybox
+from tests.support import cluster
 from tests.support.fault_seed import fault_seed
 from tests.support.podman_host import HostError, PodmanService
 
@@ -106,10 +107,13 @@ def bare_manager(runtime_name: str, request: pytest.FixtureRequest, small_disk: 
     inner: Any
     if kind == "memory":
         inner = _memory(request.getfixturevalue("registry"), small_disk)
+    elif kind == KUBERNETES:
+        inner = request.getfixturevalue("cluster_manager")
     else:
         inner = PodmanManager(request.getfixturevalue("services")(kind))
     yield inner
-    inner.close()
+    if kind != KUBERNETES:
+        inner.close()
 
 
 @pytest.fixture
@@ -120,11 +124,40 @@ def manager(runtime_name: str, bare_manager: Any, request: pytest.FixtureRequest
     return Patient(FaultyManager(bare_manager, fault_seed(request.node), RATE))
 
 
+@pytest.fixture(scope="session")
+def cluster_manager(podman_host: None, worker_directory: Path) -> Iterator[Any]:
+    """The manager of the cluster that KUBECONFIG names, with the suite's images on its nodes."""
+    images.load(images.podman)
+    static = cluster.runner_image(images.podman)
+    cluster.load(images.podman, images.IMAGE, static)
+    found = cluster.manager(worker_directory, runner_image=static)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def node_registry() -> Iterator[Registry]:
+    """A registry that refuses pulls, where the cluster's node finds it at 127.0.0.1."""
+    if "ADJUTANT_TEST_NODE_NETNS" not in os.environ:
+        pytest.skip("not here: the node of this cluster is not on this machine (ADJUTANT_TEST_NODE_NETNS)")
+    with Registry(cluster.in_node_network) as found:
+        yield found
+
+
 @pytest.fixture
-def runtime(runtime_name: str, manager: Any, registry: Registry, small_disk: Path) -> Iterator[Runtime]:
+def pulls(runtime_name: str, request: pytest.FixtureRequest) -> dict[str, str]:
+    """Images whose pull fails, by how it does."""
+    name = "node_registry" if runtime_name.endswith(KUBERNETES) else "registry"
+    registry: Registry = request.getfixturevalue(name)
+    return {kind: registry.reference(kind) for kind in ("denied", "missing", "broken")}
+
+
+@pytest.fixture
+def runtime(runtime_name: str, manager: Any, small_disk: Path) -> Iterator[Runtime]:
     """The runtime, for one test; its containers are removed afterwards."""
-    pulls = {kind: registry.reference(kind) for kind in ("denied", "missing", "broken")}
-    found = Runtime(runtime_name, manager, pulls, small_disk)
+    found = Runtime(runtime_name, manager, small_disk)
+    if runtime_name.endswith(KUBERNETES):
+        found.capabilities = CLUSTER_CAPABILITIES
     yield found
     found.clean()
     for path in small_disk.iterdir():
@@ -134,7 +167,7 @@ def runtime(runtime_name: str, manager: Any, registry: Registry, small_disk: Pat
 @pytest.fixture(scope="session")
 def shared_box(runtime_name: str, bare_manager: Any, small_disk: Path) -> Iterator[ContainerHandle]:
     """A container that tests share which only execute commands."""
-    found = Runtime(runtime_name, bare_manager, {}, small_disk)
+    found = Runtime(runtime_name, bare_manager, small_disk)
     yield found.running()
     found.clean()
 
@@ -144,7 +177,7 @@ def box(
     runtime_name: str, manager: Any, small_disk: Path, shared_box: ContainerHandle
 ) -> tuple[Runtime, ContainerHandle]:
     """The shared container as this test's manager sees it: `(runtime, handle)`."""
-    return Runtime(runtime_name, manager, {}, small_disk), shared_box
+    return Runtime(runtime_name, manager, small_disk), shared_box
 
 
 def _memory(registry: Registry, small_disk: Path) -> MemoryManager:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
@@ -37,8 +38,13 @@ class _Handler(BaseHTTPRequestHandler):
 class Registry:
     """Listens on a port of this machine while used as a context manager."""
 
-    def __init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    def __init__(self, make: Callable[[Callable[[], ThreadingHTTPServer]], ThreadingHTTPServer] | None = None) -> None:
+        """`make` calls what opens the socket: in another network namespace, maybe."""
+
+        def listen() -> ThreadingHTTPServer:
+            return ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+
+        self._server = listen() if make is None else make(listen)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.address = f"127.0.0.1:{self._server.server_port}"
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from koji_adjutant.container.interface import LABEL_WORKER, ContainerHandle, ContainerSpec
+from koji_adjutant.container.interface import LABEL_WORKER, ContainerHandle, ContainerSpec, VolumeMount
 from tests.conformance.images import FOREIGN, IMAGE
 from tests.conformance.scripts import IDLE
 
@@ -20,18 +19,17 @@ PATIENCE = 120.0
 class Runtime:
     """One runtime, for one test.
 
-    `manager` keeps `ContainerManager`, and what its capabilities say. `pulls` names images by how their pull ends: `denied`,
-    `missing`, `broken`.
+    `manager` keeps `ContainerManager`, and what its capabilities say.
     """
 
     name: str
     manager: Any
-    pulls: Mapping[str, str]
     small_disk: Path
     """A directory on a file system of 256 KiB, mountable into containers."""
     image: str = IMAGE
     foreign_image: str = FOREIGN
     worker: str = field(default_factory=lambda: uuid.uuid4().hex)
+    capabilities: frozenset[str] = frozenset({"commit", "companion", "isolate", "userns"})
 
     def spec(self, **options: Any) -> ContainerSpec:
         """A container of this test: idle, unless `command` says otherwise."""
@@ -49,6 +47,25 @@ class Runtime:
         handle = self.created(**options)
         self.manager.start(handle)
         return handle
+
+    def pair(self, **options: Any) -> tuple[ContainerHandle, ContainerHandle]:
+        """A container and its companion, both running, as any runtime makes them: announced, then asked for."""
+        companion = self.spec(companion_root="/buildroot", **options)
+        first = self.running(companions=[companion])
+        return first, self.joined(companion, first)
+
+    def joined(self, companion: ContainerSpec, first: ContainerHandle) -> ContainerHandle:
+        """The announced companion of a container, running."""
+        handle: ContainerHandle = self.manager.create(replace(companion, companion_of=first))
+        self.manager.start(handle)
+        return handle
+
+    @property
+    def small(self) -> tuple[str, int, list[VolumeMount]]:
+        """Where a container has a small file system, more bytes than that holds, and the mounts it needs for it."""
+        if self.name.endswith("kubernetes"):
+            return "/dev/shm", 80_000_000, []  # the container runtime's own, of 64 MiB
+        return "/mnt", 4_000_000, [VolumeMount("/mnt", str(self.small_disk), read_only=False)]
 
     def output(self, handle: ContainerHandle, argv: list[str], **options: Any) -> bytes:
         """Stdout of a command that must succeed."""

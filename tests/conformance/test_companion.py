@@ -14,14 +14,9 @@ from tests.conformance import scripts
 from tests.conformance.runtime import PATIENCE
 
 
-def _pair(runtime, **options):
-    first = runtime.running()
-    return first, runtime.running(companion_of=first, companion_root="/buildroot", **options)
-
-
 def test_companion_sees_the_root(runtime):
     """What either writes, the other sees at once, owned by the same root."""
-    first, companion = _pair(runtime)
+    first, companion = runtime.pair()
     runtime.output(companion, scripts.write_file("/buildroot/work/by-companion", "1"))
     runtime.output(first, scripts.write_file("/work/by-first", "2"))
     assert runtime.output(first, scripts.read_file("/work/by-companion")) == b"1"
@@ -32,13 +27,13 @@ def test_companion_sees_the_root(runtime):
 
 def test_companion_shares_the_ids(runtime):
     """Both are the same user to the host."""
-    first, companion = _pair(runtime)
+    first, companion = runtime.pair()
     assert runtime.manager.host_ids(first) == runtime.manager.host_ids(companion)
 
 
 def test_companion_has_its_own_root(runtime):
     """The companion's own root is not the other's."""
-    first, companion = _pair(runtime)
+    first, companion = runtime.pair()
     runtime.output(companion, scripts.write_file("/work/own", "x"))
     assert runtime.manager.exec(first, scripts.read_file("/work/own")).exit_code == 1
 
@@ -49,14 +44,14 @@ def test_devices_and_proc_below_the_root(runtime):
         VolumeMount("/buildroot/dev", kind=MountKind.DEVICES),
         VolumeMount("/buildroot/proc", kind=MountKind.PROC),
     ]
-    _, companion = _pair(runtime, mounts=mounts)
+    _, companion = runtime.pair(mounts=mounts)
     assert runtime.output(companion, scripts.devices("/buildroot/dev")) == b"/proc/self/fd"
     assert runtime.output(companion, scripts.proc_there("/buildroot/proc")) == b"proc"
 
 
 def test_companion_is_removed_with_the_first(runtime):
     """Removing the first removes its companion."""
-    first, companion = _pair(runtime)
+    first, companion = runtime.pair()
     runtime.manager.remove(first)
     assert runtime.manager.state(companion).status is ContainerStatus.MISSING
     assert runtime.left() == []
@@ -64,7 +59,7 @@ def test_companion_is_removed_with_the_first(runtime):
 
 def test_companion_can_go_first(runtime):
     """Removing the companion leaves the first running."""
-    first, companion = _pair(runtime)
+    first, companion = runtime.pair()
     runtime.manager.remove(companion)
     assert runtime.manager.state(first).status is ContainerStatus.RUNNING
     assert runtime.output(first, scripts.read_file("/bin/busybox"), stdout=len) == b""
@@ -72,15 +67,16 @@ def test_companion_can_go_first(runtime):
 
 def test_companion_of_a_dead_container(runtime):
     """A companion joins only what runs."""
-    first = runtime.running(command=scripts.read_file("/work/go"))
+    companion = runtime.spec()
+    first = runtime.running(command=scripts.read_file("/work/go"), companions=[companion])
     runtime.manager.wait(first, PATIENCE)
     with pytest.raises(ContainerLost):
-        runtime.running(companion_of=first)
+        runtime.joined(companion, first)
 
 
 def test_companion_answers_after_the_end_of_the_first(runtime):
     """A companion still answers, and sees the root, when PID 1 of the first has died."""
-    first, companion = _pair(runtime)
+    first, companion = runtime.pair()
     runtime.output(first, scripts.write_file("/work/before", "x"))
     with contextlib.suppress(ExecError):
         runtime.manager.exec(first, scripts.kill_pid_1())

@@ -176,12 +176,12 @@ def test_no_such_directory(box):
 
 def test_full_disk(runtime):
     """A full file system is `disk-full`, naming the file."""
-    mount = VolumeMount("/mnt", str(runtime.small_disk), read_only=False)
-    handle = runtime.running(mounts=[mount])
+    directory, too_much, mounts = runtime.small
+    handle = runtime.running(mounts=mounts)
     with pytest.raises(CopyError) as caught:
-        runtime.manager.copy_to(handle, bytes(4_000_000), "/mnt/big")
+        runtime.manager.copy_to(handle, bytes(too_much), f"{directory}/big")
     assert caught.value.reason == "disk-full"
-    assert "/mnt/big" in caught.value.brief
+    assert f"{directory}/big" in caught.value.brief
 
 
 def test_list_is_not_recursive(box):

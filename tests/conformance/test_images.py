@@ -36,9 +36,9 @@ def test_wrong_architecture(runtime):
     ("kind", "reason", "retryable"),
     [("denied", "denied", False), ("missing", "missing", False), ("broken", "pull-failed", True)],
 )
-def test_failed_pull(runtime, kind, reason, retryable):
+def test_failed_pull(runtime, pulls, kind, reason, retryable):
     """A pull that is denied, of nothing, or broken is told apart, naming the image."""
     with pytest.raises(ImageError) as caught:
-        runtime.manager.ensure_image_available(runtime.pulls[kind])
+        runtime.manager.ensure_image_available(pulls[kind])
     assert (caught.value.reason, caught.value.retryable) == (reason, retryable)
-    assert runtime.pulls[kind] in caught.value.brief
+    assert pulls[kind] in caught.value.brief

@@ -12,7 +12,7 @@ import pytest
 from koji_adjutant.container.interface import ResourceLimits
 from koji_adjutant.container.steps import StepEnd
 from koji_adjutant.errors import ContainerError, ContainerLost, ContainerNotFound, OutOfMemory
-from tests.support.steps import KINDS, Recorder, StepRig, step_rig
+from tests.support.steps import KINDS, KUBERNETES, Recorder, StepRig, step_rig
 
 pytestmark = pytest.mark.podman
 
@@ -116,8 +116,7 @@ def test_orphan_is_ended(rig: StepRig) -> None:
     """A step that nobody follows is ended; one that is followed is not."""
     spec = rig.spec("sleep 1000", orphan_timeout=1.5)
     rig.steps.start(rig.task, spec)
-    name = f"{rig.directory}/{spec.name}/status"
-    _wait_for(lambda: Path(name).exists())
+    _wait_for(lambda: rig.file(spec.name, "status") is not None)
     status = rig.run_spec(spec).status
     assert (status.end, status.message) == (StepEnd.ORPHANED, "no follower for 1.5 s")
     assert rig.processes() == []
@@ -125,6 +124,8 @@ def test_orphan_is_ended(rig: StepRig) -> None:
 
 def test_fork_bomb_is_killed(crowded_rig: StepRig) -> None:
     """Processes that fork as fast as they can are all killed."""
+    if crowded_rig.kind == KUBERNETES:
+        pytest.skip("not here: a pod cannot ask for a limit of processes, and this would take the node's")
     # The shell that lives forks once, before there are too many: busybox forks each part of a pipeline itself.
     ran = crowded_rig.run("f() { f | f & }; (f) & while :; do :; done", timeout=2.0)
     assert ran.status.end is StepEnd.TIMEOUT
@@ -266,8 +267,7 @@ def _lose(rig: StepRig, kill: Callable[[], object], out: Recorder | None = None)
 
 def _output(rig: StepRig, name: str) -> bytes:
     """What a step has written so far."""
-    path = rig.directory / name / "out"
-    return path.read_bytes() if path.exists() else b""
+    return rig.file(name, "out") or b""
 
 
 def _wait_for(condition: Callable[[], bool], timeout: float = 120.0) -> None:

@@ -17,18 +17,23 @@ import pytest
 
 from koji_adjutant.container.faulty import FaultyManager
 from koji_adjutant.container.interface import LABEL_WORKER, ContainerHandle, ContainerSpec, ResourceLimits, VolumeMount
+from koji_adjutant.container.kubernetes_manager import KubernetesManager
 from koji_adjutant.container.podman_manager import PodmanManager
 from koji_adjutant.container.static_tools import static_directory
 from koji_adjutant.container.step_service import ContainerSteps
 from koji_adjutant.container.steps import BIN_DIR, STEPS_DIR, StepSpec, StepStatus
 from koji_adjutant.errors import ExecError
+from tests.conformance import images
+from tests.support import cluster
 from tests.support.fault_seed import fault_seed
 
 BUSYBOX = f"{BIN_DIR}/busybox"
 RUNNER = f"{BIN_DIR}/adjutant-runner"
 BUILD_UID = 1000
-KINDS = ("exec", "host", "faulty")
-"""How logs are read: through `tools`, directly, or through `tools` over a runtime that fails at times."""
+KUBERNETES = "kubernetes"
+KINDS = ("exec", "host", "faulty", *((KUBERNETES,) if cluster.kubeconfig() else ()))
+"""How logs are read: through `tools`, directly, or through `tools` over a runtime that fails at times; all with Podman, and
+where there is a cluster, through `tools` of a pod."""
 RATE = 0.2
 
 
@@ -65,7 +70,7 @@ class StepRig:
     """A running pair. `inner` never fails; `manager` may, from `seed`."""
 
     kind: str
-    inner: PodmanManager
+    inner: Any
     task: ContainerHandle
     tools: ContainerHandle
     directory: Path
@@ -115,8 +120,26 @@ class StepRig:
         listing = self.inner.exec(self.task, [BUSYBOX, "ps", "-o", "user,args"]).stdout.decode("utf-8", "replace")
         return [line for line in listing.splitlines() if line.split()[:1] == [str(BUILD_UID)]]
 
+    def file(self, step: str, name: str) -> bytes | None:
+        """A file of a step as it is now; None: it is not there."""
+        if self.kind == KUBERNETES:
+            found = self.inner.exec(self.task, [BUSYBOX, "cat", f"{STEPS_DIR}/{step}/{name}"])
+            return bytes(found.stdout) if found.exit_code == 0 else None
+        path = self.directory / step / name
+        return path.read_bytes() if path.exists() else None
+
     def kill(self, command: str, signal: int) -> None:
         """Send a signal to root's processes in `task` whose command line holds `command`."""
+        if self.kind == KUBERNETES:
+            # The processes of `tools` are in sight too.
+            script = (
+                'me=$(readlink /proc/self/ns/mnt); for p in /proc/[0-9]*; do [ "$(readlink $p/ns/mnt)" = "$me" ] && '
+                'tr "\\0" " " <$p/cmdline | grep -q "^$1" && kill "-$2" "${p#/proc/}" && echo found; done; true'
+            )
+            argv = [BUSYBOX, "sh", "-c", script, "sh", f"{BIN_DIR}/{command}", str(signal)]
+            found = self.inner.exec(self.task, argv, stdout=None, env={"PATH": BIN_DIR})
+            assert b"found" in found.stdout, f"nothing runs {command}"
+            return
         listing = self.inner.exec(self.task, [BUSYBOX, "ps", "-o", "pid,args"]).stdout.decode("utf-8", "replace")
         found = [
             line.split()[0] for line in listing.splitlines() if f"/{command}" in line and "podman-init" not in line
@@ -139,8 +162,8 @@ def step_rig(
     socket: Path, image: str, kind: str, *, limits: ResourceLimits | None = None, parent: str = "/var/tmp"
 ) -> Iterator[StepRig]:
     """A pair of containers on `image`, gone afterwards; the volume of the steps is below `parent`."""
-    manager = PodmanManager(str(socket))
     directory = Path(tempfile.mkdtemp(prefix="adjutant-steps-", dir=parent))
+    manager = _cluster_manager(image, directory) if kind == KUBERNETES else PodmanManager(str(socket))
     labels = {LABEL_WORKER: f"steps-{uuid.uuid4().hex}"}
     try:
         task, tools = _pair(manager, image, directory, labels, limits or ResourceLimits())
@@ -152,8 +175,14 @@ def step_rig(
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def _cluster_manager(image: str, directory: Path) -> KubernetesManager:
+    static = cluster.runner_image(images.podman)
+    cluster.load(images.podman, image, static)
+    return cluster.manager(directory.parent, runner_image=static)
+
+
 def _pair(
-    manager: PodmanManager, image: str, directory: Path, labels: dict[str, str], limits: ResourceLimits
+    manager: Any, image: str, directory: Path, labels: dict[str, str], limits: ResourceLimits
 ) -> tuple[ContainerHandle, ContainerHandle]:
     mounts = (
         VolumeMount(BIN_DIR, str(static_directory())),
@@ -161,8 +190,13 @@ def _pair(
     )
     name = f"adjutant-steps-{uuid.uuid4().hex[:12]}"
     common: dict[str, Any] = {"image": image, "command": (RUNNER, "pause"), "labels": labels, "mounts": mounts}
-    task = manager.create(ContainerSpec(name=f"{name}-task", limits=limits, capabilities=("NET_ADMIN",), **common))
+    companion = ContainerSpec(name=f"{name}-tools", **common)
+    task = manager.create(
+        ContainerSpec(
+            name=f"{name}-task", limits=limits, capabilities=("NET_ADMIN",), companions=(companion,), **common
+        )
+    )
     manager.start(task)
-    tools = manager.create(ContainerSpec(name=f"{name}-tools", companion_of=task, **common))
+    tools = manager.create(replace(companion, companion_of=task))
     manager.start(tools)
     return task, tools

@@ -142,7 +142,11 @@ def test_variables(document: Path):
         CONFIG_VARIABLE,
         "ADJUTANT_CI",
         "ADJUTANT_FAULT_SEED",
+        "ADJUTANT_TEST_CLUSTER_USERNS",
         "ADJUTANT_TEST_HUB",
+        "ADJUTANT_TEST_LOAD_IMAGE",
+        "ADJUTANT_TEST_NODE_NETNS",
+        "ADJUTANT_TEST_SECCOMP_DIR",
         "ADJUTANT_X",
         "ADJUTANT_Y",
     }

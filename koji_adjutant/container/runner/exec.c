@@ -2,7 +2,7 @@
  *
  * Standard input: the request (LENGTH bytes), then the command's input (stdin_size bytes of the request); what follows is
  * dropped. Standard output: frames O and E with the command's output, and S with its end (JSON). Nothing that the command
- * starts lives longer than it: a process in the background would hold the stream.
+ * starts lives longer than it, unless the request wants that (our own `run` detaches a step) and the command ended by itself.
  */
 #include "streams.h"
 
@@ -204,7 +204,8 @@ static void attend(struct session *session)
     while ((status->end = find_end(session)) == NULL);
     if (strcmp(status->end, "exited") != 0)
         session->main_ended = true; /* how it dies by our hand is of no interest */
-    if (!reap_children(reaped, session) && !kill_everything(0, KILL_MS, reaped, session))
+    bool leave = session->request->leave && strcmp(status->end, "exited") == 0;
+    if (!leave && !reap_children(reaped, session) && !kill_everything(0, KILL_MS, reaped, session))
         say(status, "processes of the command could not be killed");
     relay_rest(session);
 }

@@ -20,7 +20,8 @@
  * command.c   fork and exec          drain.c     pipes into logs          processes.c  find and kill all
  * request.c   what to run            status.c    how it ended             read.c       frames for the follower
  * memory.c    control group          offline.c   only lo                  relay.c      TCP to unix socket
- * files.c     small primitives       frames.c    frames out              source.c     frames in
+ * network.c   a network of its own   files.c     small primitives       frames.c     frames out
+ * source.c    frames in
  * paths.c     no link followed       feed.c      the command's input     exec.c, get.c, list.c, put.c, put_entry.c
  */
 #include "runner.h"

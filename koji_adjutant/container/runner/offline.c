@@ -10,6 +10,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static bool has_network(void)
+{
+    struct if_nameindex *all = if_nameindex();
+    bool found = false;
+    for (struct if_nameindex *one = all; one != NULL && one->if_index != 0; one++)
+        found = found || strcmp(one->if_name, "lo") != 0;
+    if (all != NULL)
+        if_freenameindex(all);
+    return found;
+}
+
 static bool only_loopback(struct status *status)
 {
     struct if_nameindex *all = if_nameindex();
@@ -59,6 +70,9 @@ static void add_default_route(int fd, struct status *status)
 
 bool prove_offline(struct status *status)
 {
+    bool leaving = has_network();
+    if (leaving && !leave_network(status))
+        return false;
     if (!only_loopback(status))
         return false;
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -70,5 +84,5 @@ bool prove_offline(struct status *status)
     if (up)
         add_default_route(fd, status);
     close(fd);
-    return up;
+    return up && (!leaving || give_up_capabilities(status));
 }

@@ -103,6 +103,8 @@ static bool parse_setting(struct request *request, const char *key, char *value)
         request->offline = number != 0;
     else if (strcmp(key, "hangup") == 0)
         request->hangup = number != 0;
+    else if (strcmp(key, "leave") == 0)
+        request->leave = number != 0;
     else if (strcmp(key, "stdin_size") == 0)
         request->stdin_size = (uint64_t)number;
     else

@@ -50,6 +50,7 @@ struct request {
     bool separate_stderr;
     bool offline;
     bool hangup;         /* `exec`: the end of our standard input is the end of the caller */
+    bool leave;          /* `exec`: what the command has detached by its end lives on */
     uint64_t stdin_size; /* `exec`: bytes of the command's standard input */
     int input_fd;        /* the command's standard input; 0: /dev/null */
 };
@@ -86,8 +87,12 @@ bool write_status(int dirfd, struct status *status);
 void print_text(FILE *file, const char *text);
 void print_optional(FILE *file, const char *key, bool present, int value);
 
-/* offline.c: true if only lo is there and up; else the reason is in status->message. */
+/* offline.c: true if only lo is there and up; else the reason is in status->message. A network that is there is left. */
 bool prove_offline(struct status *status);
+
+/* network.c: leave the container's network for an empty one; then give up what that gave us besides. */
+bool leave_network(struct status *status);
+bool give_up_capabilities(struct status *status);
 
 /* command.c: fork and exec; returns the pid or -1 with the reason in status->message. */
 pid_t start_command(const struct request *request, int out_fd, int err_fd, struct status *status);

@@ -219,6 +219,17 @@ def test_background_children_do_not_hold_the_stream() -> None:
     assert time.monotonic() - begun < 30
 
 
+def test_what_was_detached_may_live_on() -> None:
+    """A request may leave what its command has detached; not when the command had to be ended."""
+    script = "setsid sleep 4321 </dev/null >/dev/null 2>&1 & echo $!"
+    left = int(execute("sh", "-c", script, leave=True).out)
+    assert not gone(left)
+    os.kill(left, signal.SIGKILL)
+    found = execute("sh", "-c", f"{script}; sleep 4321", leave=True, timeout=0.7)
+    assert found.end.end is End.TIMEOUT
+    assert gone(int(found.out))
+
+
 def test_output_of_a_command_that_ended_is_whole(tmp_path: Path) -> None:
     """What is still in the pipes when the command has ended is delivered to a reader that comes late."""
     fifo = tmp_path / "fifo"
