@@ -25,13 +25,14 @@ from koji_adjutant.hub.session import AdjutantSession
 from koji_adjutant.logs import KOJID_LOG_FILE, configure_logging
 from koji_adjutant.manager.assembly import Supplies, assemble
 from koji_adjutant.manager.host_manager import HostManager
+from koji_adjutant.manager.host_pool import Membership, join_configured
 from koji_adjutant.manager.loop_errors import Reaction
 from koji_adjutant.manager.notify import ServiceNotifier
 from koji_adjutant.manager.parts import LoopEnd, Parts
 from koji_adjutant.manager.process import apply_rlimits, exec_successor, go_to_background, set_topdir
 from koji_adjutant.manager.reload import LiveSettings
 from koji_adjutant.manager.signals import SignalThread
-from koji_adjutant.manager.stopping import stop, stop_mode
+from koji_adjutant.manager.stopping import StopMode, stop, stop_mode
 from koji_adjutant.monitoring.measured_runtime import measured
 from koji_adjutant.monitoring.start import count_call, start_monitoring
 from koji_adjutant.tasks.plugin_task import plugin_handlers
@@ -69,7 +70,15 @@ def _start(options: KojidOptions, config: AdjutantConfig) -> int:
     set_up_logs(options, config)
     for warning in options.warnings:
         log.warning("config.obsolete_option", text=warning)
-    login = _log_in(options)
+    member = join_configured(options, config)
+    if member is not None:
+        options = member.options
+    try:
+        login = _log_in(options)
+    except AdjutantError:
+        if member is not None:
+            member.leave(logged_out=True)
+        raise
     if options.foreground and options.skip_main:
         login.session.close()
         return 0
@@ -77,7 +86,7 @@ def _start(options: KojidOptions, config: AdjutantConfig) -> int:
         go_to_background()
     log.info("daemon.starting", stop=config.stop, runtime=config.runtime)
     apply_rlimits(options.rlimits)
-    return _Daemon(options, config, login).run()
+    return _Daemon(options, config, login, member).run()
 
 
 def set_up_logs(options: KojidOptions, config: AdjutantConfig) -> None:
@@ -102,24 +111,32 @@ def _log_in(options: KojidOptions) -> Login:
 class _Daemon:
     """What lives as long as the process: settings, runtime, manager, signals."""
 
-    def __init__(self, options: KojidOptions, config: AdjutantConfig, login: Login) -> None:
+    def __init__(
+        self, options: KojidOptions, config: AdjutantConfig, login: Login, member: Membership | None = None
+    ) -> None:
         self._settings = LiveSettings(options, config)
         self._login = login
+        self._member = member
         self._notifier = ServiceNotifier()
 
     def run(self) -> int:
         """Adopt, take tasks until told to end, end; return the exit code. A failed start gives the lock back."""
         try:
             identity = identify(self._login.session, self._settings().options)
-            runtime = self._runtime()
+            if self._member is not None:
+                self._member.check(identity)
+            runtime = self._runtime(identity)
             manager, parts = self._assemble(identity, runtime)
             monitoring = start_monitoring(self._settings().config.monitoring, manager, parts)
         except AdjutantError as error:
             self._login.session.close()
+            self._leave(logged_out=True)
             if not self._settings().options.foreground:
                 log.exception("daemon.not_started", error=str(error))  # nobody reads stderr any more
             raise
         signals = self._take_signals(manager)
+        if self._member is not None:
+            self._member.claim.tell(manager.report_fatal)
         try:
             end = manager.run()
             self._notifier.stopping(end.text)
@@ -130,8 +147,18 @@ class _Daemon:
             signals.close()
             runtime.close()
 
-    def _runtime(self) -> ImageKeeper:
-        runtime = create_container_manager(self._settings().config)
+    def _leave(self, *, logged_out: bool) -> None:
+        if self._member is not None:
+            self._member.leave(logged_out=logged_out)
+
+    def _runtime(self, identity: HostIdentity) -> ImageKeeper:
+        settings = self._settings()
+        runtime = create_container_manager(
+            settings.config,
+            topdir=settings.options.topdir,
+            worker=identity.worker_label,
+            epoch=0 if self._member is None else self._member.claim.epoch,
+        )
         health = runtime.health_check()
         for problem in health.problems:
             log.warning("runtime.problem", problem=problem)
@@ -191,6 +218,8 @@ class _Daemon:
         logged_out = stop(parts, mode)
         if end.reaction is Reaction.RESTART:
             exec_successor(locked=not logged_out)
+        # A session that another took is not ours to close, and its name not to be fought for.
+        self._leave(logged_out=logged_out or mode is StopMode.ABANDON)
         if end.error is None:
             return 0
         if isinstance(end.error, AdjutantError):

@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from koji_adjutant.cli.checks.check import Check, Finding, Report, Severity, finding_of, run_checks
+from koji_adjutant.cli.checks.cluster import cluster_checks
 from koji_adjutant.cli.checks.host import check_state_dir, check_subordinate_ids, check_topdir, userns_owner
-from koji_adjutant.cli.checks.hub import check_login, check_topurls
+from koji_adjutant.cli.checks.hub import check_host_login, check_login, check_topurls
 from koji_adjutant.cli.checks.mock_site import check_mock_site
 from koji_adjutant.cli.checks.runtime import check_images, check_runtime, check_static_programs, check_storage
 from koji_adjutant.cli.checks.self_test import self_test
@@ -49,7 +50,7 @@ def all_checks(loaded: Loaded) -> list[Check]:
     """List the checks that can be run with what was loaded; the first one tells what could not be."""
     checks = [Check("configuration", f"{loaded.kojid_file}, {loaded.adjutant_file}", partial(_configuration, loaded))]
     if loaded.options is not None:
-        checks += _hub_checks(loaded.options)
+        checks += _hub_checks(loaded.options, loaded.config)
     if loaded.config is not None:
         checks += _host_checks(loaded.config, loaded.options)
         checks += _runtime_checks(loaded.config, loaded.options.minspace if loaded.options else KojidOptions.minspace)
@@ -83,9 +84,17 @@ def _configuration(loaded: Loaded) -> Sequence[Finding]:
     return [finding_of(error) for error in loaded.errors]
 
 
-def _hub_checks(options: KojidOptions) -> list[Check]:
+def _hub_checks(options: KojidOptions, config: AdjutantConfig | None) -> list[Check]:
+    server = mask_text(options.server)
+    logins = [Check("hub", f"login at {server}", partial(check_login, options))]
+    if config is not None and config.runtime == "kubernetes" and config.hosts:
+        # Replicas log in by these, and never as kojid.conf says.
+        logins = [
+            Check(f"hub, {host.name}", f"login at {server}", partial(check_host_login, options, host))
+            for host in config.hosts
+        ]
     return [
-        Check("hub", f"login at {mask_text(options.server)}", partial(check_login, options)),
+        *logins,
         Check("topurl", mask_text(" ".join(options.topurls)), partial(check_topurls, options.topurls)),
     ]
 
@@ -115,6 +124,7 @@ def _runtime_checks(config: AdjutantConfig, minspace: int) -> list[Check]:
             "storage", "disk of images and containers", partial(check_storage, open_manager, minspace), after="runtime"
         ),
         Check("images", config.images.tools or "none", partial(check_images, open_manager, config), after="runtime"),
+        *(cluster_checks(config, open_manager) if config.runtime == "kubernetes" else ()),
         *(make(config) for make in RUNTIME_CHECKS),
     ]
 

@@ -80,8 +80,8 @@ class KubernetesSection(Section):
     runner_image: str | None = Field(
         None,
         min_length=1,
-        description="Image that holds the static adjutant-runner and busybox; an init container copies them into each pod. "
-        "Default: the daemon's own image, where it runs in the cluster.",
+        description="Image that holds the static adjutant-runner and busybox, which each pod is given. Needed; the daemon's "
+        "own image has them.",
     )
     runner_directory: AbsolutePath = Field(
         Path("/usr/lib/koji-adjutant/static"), description="Directory of these programs in that image."

@@ -23,12 +23,14 @@ from koji_adjutant.container.interface import (
     ContainerStatus,
     CopiedFile,
     ImageInfo,
+    MountAccess,
     PullPolicy,
     RuntimeHealth,
     Write,
 )
 from koji_adjutant.container.kubernetes_api import KubernetesApi
 from koji_adjutant.container.kubernetes_calls import PodCalls, not_found
+from koji_adjutant.container.kubernetes_capacity import ClusterCapacity
 from koji_adjutant.container.kubernetes_companions import BUSYBOX, Companions
 from koji_adjutant.container.kubernetes_copy import PodCopies
 from koji_adjutant.container.kubernetes_exec import Command, run_command
@@ -64,6 +66,7 @@ class KubernetesManager(NoImages):
         self._known: PodSite | None = None
         labels = {LABEL_MANAGED: "true", **({} if worker is None else {LABEL_WORKER: worker})}
         self._api = KubernetesApi(site.settings.config, float(site.settings.request_timeout))
+        self._capacity = ClusterCapacity(self._api, site.settings, site.namespace)
         self._watches = PodWatches(self._api, selector(labels))
         self._pending = PendingPods()
         self._companions = Companions(self._run_root)
@@ -154,6 +157,12 @@ class KubernetesManager(NoImages):
 
     def list_managed(self, labels: Mapping[str, str]) -> list[ContainerInfo]:
         return self._lifecycle.list_managed(labels)
+
+    def mount_access(self) -> MountAccess:
+        return MountAccess.COPIED
+
+    def capacity_problem(self) -> str:
+        return self._capacity.problem()
 
     def health_check(self) -> RuntimeHealth:
         return check_health(self._api, self._site)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from koji_adjutant.config.hosts import HostEntry
 from koji_adjutant.config.kojid_options import KojidOptions
+from koji_adjutant.config.model import AdjutantConfig
+from koji_adjutant.container.factory import create_container_manager
 from koji_adjutant.container.interface import LABEL_MANAGED, LABEL_WORKER, ContainerManager
 from koji_adjutant.container.kubernetes_verbs import Requests
 from koji_adjutant.errors import ConfigurationError
@@ -22,6 +24,9 @@ from koji_adjutant.manager.clock import Clock, SystemClock
 from koji_adjutant.manager.lease_claim import HostClaim, Standby
 from koji_adjutant.manager.lease_store import LeaseStore
 
+REQUEST_SECONDS = 5.0
+"""Which one request about a Lease may take."""
+
 
 @dataclass(frozen=True)
 class Membership:
@@ -29,6 +34,13 @@ class Membership:
 
     claim: HostClaim
     options: KojidOptions
+
+    def leave(self, *, logged_out: bool) -> None:
+        """Let the name go where the hub's session is closed too; else it expires, and its next holder closes that session."""
+        if logged_out:
+            self.claim.release()
+        else:
+            self.claim.abandon()
 
     def check(self, identity: HostIdentity) -> None:
         """See that the credentials are those of the claimed name.
@@ -90,6 +102,32 @@ def join_pool(
         # Another replica may have what this one lacks.
         claim.release()
         raise
+
+
+def join_configured(options: KojidOptions, config: AdjutantConfig) -> Membership | None:
+    """Stand by for one of the configuration's `hosts` and claim it; None where there is nothing to claim.
+
+    Raises:
+        ConfigurationError: replicas are not possible so. ContainerError: the API server refuses.
+    """
+    if not config.hosts or config.runtime != "kubernetes":
+        return None
+    if not options.foreground:
+        raise ConfigurationError(
+            "a daemon that claims a name of `hosts` cannot go to the background: its threads would end",
+            resolution="Start it with --fg.",
+        )
+    from koji_adjutant.container.kubernetes_api import KubernetesApi
+    from koji_adjutant.container.kubernetes_connection import own_namespace
+
+    namespace = own_namespace(config.kubernetes.config)
+    # A request that hangs must not take longer than a holder may be silent.
+    api = KubernetesApi(config.kubernetes.config, min(float(config.kubernetes.request_timeout), REQUEST_SECONDS))
+    runtime = create_container_manager(config, topdir=options.topdir)
+    try:
+        return join_pool(config.hosts, options, lease_store(api, namespace, options), runtime, threading.Event())
+    finally:
+        runtime.close()
 
 
 def lease_store(api: Requests, namespace: str, options: KojidOptions) -> LeaseStore:

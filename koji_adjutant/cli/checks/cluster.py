@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
-from koji_adjutant.cli.checks.check import Finding, note
+from koji_adjutant.cli.checks.check import Check, Finding, note
 from koji_adjutant.config.kubernetes import KubernetesSection
 from koji_adjutant.config.model import AdjutantConfig
 from koji_adjutant.container.interface import LABEL_ROLE, ContainerManager, ContainerSpec, Network
@@ -25,6 +26,36 @@ STORAGE = {
 PROBE_SECONDS = 180.0
 PROBE = '"$0" sleep 5; exec "$0" nc -w 5 "$1" "$2" -e "$0" true'
 """Connects to an address; the pause is for network plugins that apply a policy a little after the start."""
+
+
+def cluster_checks(config: AdjutantConfig, open_manager: Callable[[], ContainerManager]) -> list[Check]:
+    """List what is looked at where tasks run in a cluster."""
+    replicas = f"{len(config.hosts)} host names" if config.hosts else "the identity of kojid.conf"
+    return [
+        Check("permissions", "the verbs the daemon uses", partial(_ask_permissions, config)),
+        Check("cluster storage", config.kubernetes.storage.mode, partial(check_cluster_storage, config)),
+        Check("replicas", replicas, partial(check_replicas, config)),
+        Check("policies", "a pod that is offline", partial(_try_policies, open_manager, config), after="runtime"),
+    ]
+
+
+def _try_policies(open_manager: Callable[[], ContainerManager], config: AdjutantConfig) -> list[Finding]:
+    from koji_adjutant.container.kubernetes_connection import load_configuration
+
+    return check_policies(open_manager, config, str(load_configuration(config.kubernetes.config).host))
+
+
+def _ask_permissions(config: AdjutantConfig) -> list[Finding]:
+    # late: as for the clients of the other runtimes
+    from koji_adjutant.container.kubernetes_api import KubernetesApi
+    from koji_adjutant.container.kubernetes_connection import own_namespace
+
+    settings = config.kubernetes
+    api = KubernetesApi(settings.config, float(settings.request_timeout))
+    try:
+        return check_permissions(api, settings, own_namespace(settings.config), replicas=bool(config.hosts))
+    finally:
+        api.close()
 
 
 def check_permissions(api: Requests, settings: KubernetesSection, namespace: str, *, replicas: bool) -> list[Finding]:

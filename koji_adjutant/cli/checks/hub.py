@@ -10,6 +10,7 @@ from typing import Any
 import requests
 
 from koji_adjutant.cli.checks.check import Finding, note
+from koji_adjutant.config.hosts import HostEntry
 from koji_adjutant.config.kojid_options import KojidOptions
 from koji_adjutant.config.secrets import mask_text
 from koji_adjutant.errors import SessionLost
@@ -35,6 +36,11 @@ def check_login(options: KojidOptions) -> Sequence[Finding]:
         ]
     finally:
         session.close()
+
+
+def check_host_login(options: KojidOptions, host: HostEntry) -> Sequence[Finding]:
+    """Log in as an entry of `hosts` does. Errors of the login, and of reading its credentials, are raised."""
+    return check_login(host.options(options, inherited=False))
 
 
 def check_topurls(topurls: Sequence[str]) -> Sequence[Finding]:

@@ -6,9 +6,10 @@ import pytest
 
 from koji_adjutant.config.adjutant import AdjutantConfig
 from koji_adjutant.config.images import ImagesSection
+from koji_adjutant.container import factory
 from koji_adjutant.container.factory import create_container_manager
 from koji_adjutant.container.image_policy import allowed_image, pull_policy, tools_image
-from koji_adjutant.container.interface import PullPolicy
+from koji_adjutant.container.interface import MountAccess, PullPolicy
 from koji_adjutant.container.memory_manager import MemoryManager
 from koji_adjutant.container.podman_manager import PodmanManager
 from koji_adjutant.errors import ConfigurationError, ImageError, RuntimeUnavailable
@@ -30,6 +31,19 @@ def test_unsupported_runtime():
         create_container_manager(_config(runtime="kubernetes"))
     text = str(caught.value)
     assert all(word in text for word in ("runtime", "kubernetes", "podman", "memory"))
+
+
+def test_cluster_is_not_served_yet(monkeypatch, tmp_path):
+    """Where it is, its manager is made without a request; what it cannot do without is named first."""
+    monkeypatch.setattr(factory, "CHOICES", ("podman", "memory", "kubernetes"))
+    with pytest.raises(ConfigurationError, match=r"kubernetes\.runner_image"):
+        create_container_manager(_config(runtime="kubernetes"))
+    section = {"runner_image": "koji-adjutant", "config": str(tmp_path / "nosuch")}
+    manager = create_container_manager(
+        _config(runtime="kubernetes", kubernetes=section), topdir="/mnt/koji", worker="w"
+    )
+    assert manager.mount_access() is MountAccess.COPIED
+    manager.close()
 
 
 def test_socket_of_another_machine():
