@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -30,12 +31,30 @@ class MonitoringSection(Section):
         description="File with a token that `/metrics` and `/api/status` then ask for (`Authorization: Bearer TOKEN`). Needed "
         "for an address that others can reach.",
     )
+    traces: Annotated[str, OffAsText] = Field(
+        "off",
+        description="URL of a collector that takes OpenTelemetry spans by OTLP over HTTP (`http://127.0.0.1:4318/v1/traces`): "
+        "one for each run of a task, its phases and its steps. Needs koji-adjutant[tracing] to be installed.",
+    )
+    task_logs: Annotated[Literal["off", "stdout"], OffAsText] = Field(
+        "off",
+        description="`stdout` writes each line of each task's logs to the daemon's stdout besides, as JSON (`time`, `task_id`, "
+        "`method`, `log`, `line`), for collectors of container logs.",
+    )
 
     @field_validator("listen")
     @classmethod
     def _address(cls, value: str) -> str:
         if value != "off":
             parse_address(value)
+        return value
+
+    @field_validator("traces")
+    @classmethod
+    def _collector(cls, value: str) -> str:
+        if value != "off" and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
+            message = f"{value!r} is no URL of a collector: write http://127.0.0.1:4318/v1/traces or off"
+            raise ValueError(message)
         return value
 
     @model_validator(mode="after")

@@ -54,6 +54,7 @@ class Supplies:
     observe: Callable[[], Machine] | None = None
     on_adopted: Callable[[], None] = lambda: None
     on_check_in: Callable[[], None] = lambda: None
+    on_pass: Callable[[], None] = lambda: None
 
 
 def assemble(supplies: Supplies) -> tuple[HostManager, Parts]:
@@ -109,7 +110,8 @@ def _check_in(supplies: Supplies, fatal: _Fatal) -> CheckIn:
         interval=lambda: float(supplies.settings().config.poll.check_in),
         host_data={"methods": sorted(supplies.handlers), "maxjobs": supplies.settings().options.maxjobs},
         on_fatal=fatal,
-        after_each=supplies.on_check_in,
+        on_answer=supplies.on_check_in,
+        on_pass=supplies.on_pass,
     )
 
 

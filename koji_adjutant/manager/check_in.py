@@ -58,8 +58,10 @@ class CheckIn:
     interval: Callable[[], float]
     host_data: Mapping[str, Any]
     on_fatal: Callable[[BaseException], None]
-    after_each: Callable[[], None] = _nothing
-    """Called after each try, answered or not (watchdog of systemd)."""
+    on_answer: Callable[[], None] = _nothing
+    """Called after each answered check-in."""
+    on_pass: Callable[[], None] = _nothing
+    """Called after each pass of the main loop, by its thread (watchdog of systemd)."""
     said_at: float | None = None
     """Monotonic time of the last answer; None before the first."""
     said: Readiness = STARTING
@@ -72,7 +74,7 @@ class CheckIn:
     _ended: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self.passed()
+        self._passed_at = self.clock.monotonic()
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="check-in", daemon=True).start()
@@ -81,6 +83,7 @@ class CheckIn:
         """The main loop has made a pass."""
         with self._lock:
             self._passed_at = self.clock.monotonic()
+        self.on_pass()
 
     def publish(self, readiness: Readiness, load: float) -> None:
         """Take the main loop's findings; a change of readiness is told at once, the rest with the next check-in."""
@@ -138,11 +141,11 @@ class CheckIn:
                     return
                 pause = back_off(failures)
             else:
+                self.on_answer()
                 failures, pause = 0, self.interval()
                 if last:
                     self._ended.set()
                     return
-            self.after_each()
             # The silence of the main loop has to be noticed even when nobody wakes us.
             self.clock.wait(self._wake, pause)
 

@@ -27,6 +27,7 @@ from koji_adjutant.manager.task_directory import TaskDirectories
 from koji_adjutant.metrics import TASK_SECONDS, TASKS
 from koji_adjutant.tasks.context import TaskContext
 from koji_adjutant.tasks.kept_root import kept_until
+from koji_adjutant.tracing import task_span
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +68,10 @@ def start_thread(handler: koji.tasks.BaseTaskHandler, running: RunningTask, serv
 def _thread(handler: koji.tasks.BaseTaskHandler, running: RunningTask, services: ThreadServices) -> None:
     context = running.context
     try:
-        with structlog.contextvars.bound_contextvars(task_id=context.task_id, method=context.method):
+        with (
+            structlog.contextvars.bound_contextvars(task_id=context.task_id, method=context.method),
+            task_span(context.method, context.task_id, context.start_ts, adopted=context.adopted),
+        ):
             TaskThread(handler, context, services).run()
     except BaseException as error:
         log.exception("task.thread_failed", task_id=context.task_id, error=str(error))

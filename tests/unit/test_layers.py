@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "koji_adjutant"
 
-GROUND = frozenset({"config", "errors", "logs", "disk", "deep_trees", "metrics"})
+GROUND = frozenset({"config", "errors", "logs", "disk", "deep_trees", "metrics", "tracing"})
 BELOW = {
     # What each part may import, itself aside. Entry points may import everything.
     "errors": frozenset[str](),
@@ -22,6 +22,7 @@ BELOW = {
     "disk": frozenset({"errors"}),
     "deep_trees": frozenset[str](),
     "metrics": frozenset[str](),
+    "tracing": frozenset({"errors"}),
     "config": GROUND,
     "log_sink": GROUND,
     "hub": GROUND | {"log_sink"},
@@ -46,6 +47,7 @@ CLIENTS = {
     "koji.rpmdiff": (),
     "librepo": (),
     "createrepo_c": (),
+    "opentelemetry": ("tracing*",),
     "koji": ("hub/*", "tasks/*", "scm/*", "manager/*", "minihub/*"),
 }
 """Where a client library may be imported; nowhere: what parses packages with librpm, which a build could attack."""
