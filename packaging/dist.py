@@ -75,6 +75,19 @@ def make_wheels(out: Path, wheel: Path) -> Path:
     return wheels
 
 
+def make_static(out: Path) -> Path:
+    """Lay the step runner and this machine's static busybox ready for the image, which is also that of init containers."""
+    static = out / "static"
+    static.mkdir()
+    run(sys.executable, ROOT / "packaging/build_hook.py")
+    shutil.copy(ROOT / "koji_adjutant/container/runner/adjutant-runner", static)
+    busybox = shutil.which("busybox.static") or shutil.which("busybox")
+    if busybox is None:
+        raise SystemExit("there is no busybox: install the static one (Debian: busybox-static, Fedora: busybox)")
+    shutil.copy(busybox, static / "busybox")
+    return static
+
+
 def tar(directory: Path, name: str, out: Path, epoch: int) -> Path:
     """Archive `directory` as `name/`, the same bytes for the same files."""
     archive = out / f"{name}.tar"
@@ -146,6 +159,7 @@ def main() -> int:
     epoch = os.environ["SOURCE_DATE_EPOCH"] = source_date_epoch()
     sdist, wheel = make_sdist_and_wheel(out)
     wheels = make_wheels(out, wheel)
+    make_static(out)
     if not arguments.no_srpm:
         make_srpm(out, sdist, wheels, epoch)
         make_sbom(out / f"{NAME}-{version()}.src.rpm.cdx.json", "rpm", wheels)

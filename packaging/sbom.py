@@ -77,6 +77,19 @@ def package_components(kind: str, vendor: str, lines: Sequence[str]) -> Iterator
         )
 
 
+def program_component(text: str) -> Component:
+    """Describe a program that is no package: NAME:VERSION:PATH."""
+    name, version, path = text.split(":", 2)
+    return Component(
+        type=ComponentType.APPLICATION,
+        name=name,
+        version=version,
+        purl=PackageURL("generic", name=name, version=version),
+        bom_ref=f"generic:{name}@{version}",
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=hashlib.sha256(Path(path).read_bytes()).hexdigest())],
+    )
+
+
 def bill(main: Component, parts: Sequence[Component], epoch: int) -> str:
     """Return the document.
 
@@ -104,6 +117,7 @@ def main() -> int:
     parser.add_argument("--purl-type", choices=["pypi", "rpm", "oci"], default="pypi")
     parser.add_argument("--wheels", type=Path, help="directory of the wheels in it")
     parser.add_argument("--packages", metavar="TYPE:VENDOR=FILE", help="list of packages, - is standard input")
+    parser.add_argument("--program", metavar="NAME:VERSION:PATH", action="append", default=[], help="may be repeated")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     whole = Component(
@@ -120,6 +134,7 @@ def main() -> int:
         kind, _, vendor = where.partition(":")
         text = sys.stdin.read() if file == "-" else Path(file).read_text()
         parts += package_components(kind, vendor, text.splitlines())
+    parts += [program_component(text) for text in arguments.program]
     parts = [part for part in parts if part.bom_ref != whole.bom_ref]
     arguments.output.write_text(bill(whole, parts, int(os.environ.get("SOURCE_DATE_EPOCH", "0"))))
     return 0

@@ -32,11 +32,19 @@ class Machine:
     def __init__(self, image: str, shared: Path) -> None:
         self.image, self.shared = image, shared
         self.name = f"adjutant-machine-{secrets.token_hex(4)}"
+        self.podman_socket = shared / "podman/podman.sock"
+        """The socket of the Podman inside, from outside too."""
 
     def __enter__(self) -> Self:
         """Boot."""
         store = json.loads(_podman("info", "--format=json"))["store"]["graphRoot"]
-        volumes = [f"{self.shared}:{self.shared}", f"{store}:/images:ro", "/var/lib/containers"]
+        self.podman_socket.parent.mkdir()
+        volumes = [
+            f"{self.shared}:{self.shared}",
+            f"{self.podman_socket.parent}:/run/podman",
+            f"{store}:/images:ro",
+            "/var/lib/containers",
+        ]
         _podman(
             "run", "--detach", f"--name={self.name}", f"--label={LABEL}", "--hostname=builder.test", "--network=host",
             # It makes user namespaces, mounts and control groups for its own containers.
@@ -65,6 +73,7 @@ class Machine:
         self.write("/etc/containers/storage.conf", STORAGE)
         self.write("/etc/subuid", "containers:200000:6553600\n")
         self.write("/etc/subgid", "containers:200000:6553600\n")
+        self.run("systemctl", "start", "podman.socket")
 
     def run(self, *command: str, text: str = "") -> str:
         """Run a command inside and return its output.
