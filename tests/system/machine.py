@@ -47,8 +47,10 @@ class Machine:
         ]
         _podman(
             "run", "--detach", f"--name={self.name}", f"--label={LABEL}", "--hostname=builder.test", "--network=host",
-            # It makes user namespaces, mounts and control groups for its own containers.
-            "--privileged", "--systemd=always", "--cgroupns=private", "--pids-limit=-1",
+            # It makes user namespaces, mounts and control groups for its own containers. Podman's own mode for systemd would
+            # show it the whole host's hierarchy on control groups of version 1.
+            "--privileged", "--systemd=false", "--cgroupns=private", "--pids-limit=-1",
+            *(f"--tmpfs={path}" for path in ("/run", "/run/lock", "/tmp")),
             *(f"--volume={volume}" for volume in volumes), self.image, "/sbin/init",
         )  # fmt: skip
         try:

@@ -25,8 +25,8 @@ QUIET = ("apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "fst
 """Units that would only disturb."""
 HOME = "/usr/lib/koji-adjutant"
 """The virtual environment, where the RPM has it."""
-NEVER_BUSY = "import os\nos.getloadavg = lambda: (0.0, 0.0, 0.0)\n"
-"""sitecustomize: a loaded host takes no tasks, and other tests may load this one."""
+NEVER_BUSY = "import os; os.getloadavg = lambda: (0.0, 0.0, 0.0)\n"
+"""What Python does at its start there: a loaded host takes no tasks, and other tests may load this one."""
 
 
 def machine_image() -> str:
@@ -69,4 +69,4 @@ def _install_dependencies(root: Path, wheels: Path) -> None:
     run([*chroot, f"{HOME}/bin/pip", "install", "-q", "--no-index", "--no-deps", *names])
     shutil.rmtree(inside)
     for directory in (root / HOME[1:] / "lib").glob("python3*/site-packages"):
-        (directory / "sitecustomize.py").write_text(NEVER_BUSY)
+        (directory / "never_busy.pth").write_text(NEVER_BUSY)
