@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -82,3 +85,30 @@ def test_the_end_is_the_end(exporter: InMemorySpanExporter) -> None:
     with span("late"):
         pass
     assert exporter.get_finished_spans() == ()
+
+
+def test_a_collector_gets_them() -> None:
+    """With a URL spans are sent to it by OTLP over HTTP, at the latest when tracing ends."""
+    requests: list[tuple[str, str | None, bytes]] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            requests.append((self.path, self.headers["Content-Type"], body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Collector) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        stop = start_tracing(f"http://127.0.0.1:{server.server_address[1]}/v1/traces", "builder1")
+        with task_span("buildArch", 7, 1000.5, adopted=False):
+            pass
+        stop()
+        server.shutdown()
+    ((path, kind, body),) = requests
+    assert (path, kind) == ("/v1/traces", "application/x-protobuf")
+    assert b"task buildArch" in body
+    assert b"builder1" in body
