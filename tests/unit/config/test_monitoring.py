@@ -18,5 +18,5 @@ def test_off_by_default() -> None:
 @pytest.mark.parametrize("url", ["collector:4318", "ftp://collector/v1/traces", "http:///v1/traces", ""])
 def test_no_collector(url: str) -> None:
     """What is no URL of a collector is refused, with an example of one."""
-    with pytest.raises(ValidationError, match="write http://127.0.0.1:4318/v1/traces or off"):
+    with pytest.raises(ValidationError, match=r"write http://127.0.0.1:4318/v1/traces or off"):
         MonitoringSection(traces=url)
