@@ -19,7 +19,7 @@ from koji_adjutant.minihub import MiniHub
 from tests.distro.make import Distro
 from tests.system.machine_image import ROOT
 
-pytestmark = [pytest.mark.podman, pytest.mark.distro, pytest.mark.system, pytest.mark.xdist_group("packages")]
+pytestmark = [pytest.mark.podman, pytest.mark.distro, pytest.mark.system]
 HOST = "builder"
 ADJUTANT = "runtime: memory\nmonitoring: {listen: 'off'}\n"
 LIMIT = 300

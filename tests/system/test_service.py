@@ -13,7 +13,7 @@ import pytest
 from tests.system.machine import Machine
 from tests.system.service_farm import UNIT, ServiceFarm
 
-pytestmark = [pytest.mark.podman, pytest.mark.distro, pytest.mark.system, pytest.mark.xdist_group("machine")]
+pytestmark = [pytest.mark.podman, pytest.mark.distro, pytest.mark.system]
 TICKS = 10
 """Seconds that a build ticks."""
 EXPOSURE = 3.1
