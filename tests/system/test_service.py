@@ -148,6 +148,20 @@ def test_one_of_the_two_builders_runs(farm: ServiceFarm) -> None:
     machine.run("rm", "/run/systemd/system/kojid.service")
 
 
+def test_kojids_names(farm: ServiceFarm) -> None:
+    """Where the package for it has given the unit kojid's name, `systemctl start kojid` starts koji-adjutant."""
+    link = "/usr/local/lib/systemd/system/kojid.service"
+    farm.machine.run("ln", "-s", UNIT, link)
+    try:
+        farm.machine.run("systemctl", "daemon-reload")
+        farm.machine.run("systemctl", "start", "kojid")
+        assert (farm.machine.property("kojid", "Id"), farm.property("ActiveState")) == (UNIT, "active")
+        farm.machine.run("systemctl", "stop", "kojid")
+        assert farm.property("ActiveState") == "inactive"
+    finally:
+        farm.machine.run("rm", link)
+
+
 def test_hardening(machine: Machine) -> None:
     """The exposure that systemd finds is what the docs say."""
     said = machine.run("systemd-analyze", "security", "--no-pager", UNIT)
