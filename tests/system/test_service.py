@@ -136,16 +136,18 @@ def test_hub_that_is_away_at_start(farm: ServiceFarm) -> None:
 
 
 def test_one_of_the_two_builders_runs(farm: ServiceFarm) -> None:
-    """Starting kojid stops koji-adjutant, and the other way round."""
-    machine = farm.machine
-    machine.write("/run/systemd/system/kojid.service", "[Service]\nExecStart=/bin/sleep 1000\n")
-    machine.run("systemctl", "daemon-reload")
-    farm.systemctl("start")
-    machine.run("systemctl", "start", "kojid")
-    assert farm.property("ActiveState") == "inactive"
-    farm.systemctl("start")
-    assert machine.property("kojid", "ActiveState") == "inactive"
-    machine.run("rm", "/run/systemd/system/kojid.service")
+    """Starting kojid stops koji-adjutant, and the other way round; one has ended before the other begins."""
+    machine, unit = farm.machine, "/run/systemd/system/kojid.service"
+    machine.write(unit, "[Service]\nExecStart=/bin/sleep 1000\n")
+    try:
+        machine.run("systemctl", "daemon-reload")
+        farm.systemctl("start")
+        machine.run("systemctl", "start", "kojid")
+        assert farm.property("ActiveState") == "inactive"
+        farm.systemctl("start")
+        assert machine.property("kojid", "ActiveState") == "inactive"
+    finally:
+        machine.run("rm", unit)
 
 
 def test_kojids_names(farm: ServiceFarm) -> None:
