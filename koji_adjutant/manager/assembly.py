@@ -16,6 +16,7 @@ from koji_adjutant.manager.adopter import Adopter
 from koji_adjutant.manager.cancel import Canceller
 from koji_adjutant.manager.check_in import CALL_TIMEOUT, CheckIn
 from koji_adjutant.manager.clock import Clock, SystemClock
+from koji_adjutant.manager.drain import DRAIN_FILE, DrainSwitch
 from koji_adjutant.manager.host_manager import HostManager
 from koji_adjutant.manager.observer import Observer
 from koji_adjutant.manager.pacing import Pace
@@ -87,6 +88,7 @@ def assemble(supplies: Supplies) -> tuple[HostManager, Parts]:
         canceller=Canceller(containers, supplies.clock),
         check_in=_check_in(supplies, fatal),
         sweeper=_sweeper(supplies, fatal, starter, containers, observer),
+        drain=DrainSwitch(directories.root.parent / DRAIN_FILE),
         observe=supplies.observe or observer.observe,
         machine=supplies.observe or observer.machine,
         pace=lambda: _pace(supplies.settings()),

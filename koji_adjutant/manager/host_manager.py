@@ -33,7 +33,7 @@ class HostManager:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._taker = TaskTaker(parts.starter, self._run_foreground)
+        self._taker = TaskTaker(parts.starter, lambda handler: run_foreground(handler, self, parts.session))
         self._self_assigner = SelfAssigner(
             parts.starter, self._taker, lambda: parts.starter.settings().config.self_assign == "auto"
         )
@@ -69,13 +69,13 @@ class HostManager:
     def request_drain(self) -> None:
         """Take nothing more and end the loop when no task runs."""
         self.draining = True
-        self._hasten()
+        self.hasten()
 
     def request_restart(self) -> None:
         """Take nothing more and restart when no task runs."""
         log.warning("daemon.restart_pending")
         self.restart_pending = True
-        self._hasten()
+        self.hasten()
 
     def report_fatal(self, error: BaseException) -> None:
         """Another thread met what ends the daemon (the session is lost)."""
@@ -83,7 +83,8 @@ class HostManager:
         self._parts.session.interrupt.set()
         self._parts.wake.set()
 
-    def _hasten(self) -> None:
+    def hasten(self) -> None:
+        """Look for tasks, and judge whether this host is ready, at once."""
         self._schedule = Schedule.start(self._parts.clock.monotonic(), self._parts.pace())
         self._parts.wake.set()
 
@@ -115,7 +116,7 @@ class HostManager:
             self._adopt()
         self._reap()
         if self._self_assigner.news():
-            self._hasten()
+            self.hasten()
         now = parts.clock.monotonic()
         if now >= self._schedule.next_due(len(parts.table)):
             self._update_tasks()
@@ -142,7 +143,7 @@ class HostManager:
         for task in self._parts.table.reap():
             log.info("task.reaped", task_id=task.task_id)
             # Room for another one, and perhaps a parent to wake.
-            self._hasten()
+            self.hasten()
 
     def _update_tasks(self) -> None:
         """Compare the hub's open tasks with ours: wake, cancel, give back (contract 2.10)."""
@@ -223,6 +224,7 @@ class HostManager:
             open_tasks=len(self._parts.table),
             restart_pending=self.restart_pending,
             stopping=self.draining,
+            drained=self._parts.drain.sentence,
         )
         return judge(state, self._parts.observe(), self._parts.limits)
 
@@ -241,6 +243,3 @@ class HostManager:
         if trouble is not None:
             raise trouble
         return False
-
-    def _run_foreground(self, handler: koji.tasks.BaseTaskHandler) -> None:
-        run_foreground(handler, self, self._parts.session)

@@ -11,6 +11,7 @@ from koji_adjutant.manager.adopter import Adopter
 from koji_adjutant.manager.cancel import Canceller
 from koji_adjutant.manager.check_in import CheckIn
 from koji_adjutant.manager.clock import Clock
+from koji_adjutant.manager.drain import DrainSwitch
 from koji_adjutant.manager.loop_errors import Reaction
 from koji_adjutant.manager.pacing import Pace
 from koji_adjutant.manager.readiness import Limits, Machine
@@ -45,6 +46,7 @@ class Parts:
     canceller: Canceller
     check_in: CheckIn
     sweeper: Sweeper
+    drain: DrainSwitch
     observe: Callable[[], Machine]
     """For the main loop, the runtime included."""
     machine: Callable[[], Machine]

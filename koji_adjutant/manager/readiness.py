@@ -48,6 +48,8 @@ class HostState:
     open_tasks: int
     restart_pending: bool = False
     stopping: bool = False
+    drained: str = ""
+    """Why an operator wants this host to take nothing; empty: nobody does."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ def _host_reason(host: HostState, limits: Limits) -> str:
         return "Stopping"
     if host.restart_pending:
         return "Pending restart"
+    if host.drained:
+        return host.drained
     if not host.enabled:
         return "Host is disabled"
     if host.task_load > host.capacity:
