@@ -140,6 +140,21 @@ class PreparedImages:
                 self._forget(_digest(image.reference))
                 log.info("prepared.evicted", image=image.reference, size=image.size_bytes)
 
+    def images(self) -> list[tuple[ImageInfo, PreparedImage]]:
+        """Return the images of this daemon, the longest unused first; those of another one on the runtime are not ours."""
+        found = self._runtime.list_images({LABEL_FORMAT: str(PREPARED_FORMAT)})
+        images = [(info, self._prepared(info)) for info in found if self._is_ours(info)]
+        return sorted(images, key=lambda pair: pair[1].last_used_at)
+
+    def drop(self, reference: str) -> bool:
+        """Remove an image whatever its age; False, and it stays, while a task uses it or is about to."""
+        with self._lock:
+            starting = self._starting.get(reference, 0.0) > self._clock()
+        if starting or not self._runtime.remove_image(reference):
+            return False
+        self._use_file(reference.rpartition(":")[2]).unlink(missing_ok=True)
+        return True
+
     def _work(self) -> None:
         while True:
             name, tag_name, job = self._queue.get()
