@@ -19,6 +19,7 @@ from koji_adjutant.config.kojid_options import KojidOptions, log_levels
 from koji_adjutant.config.model import AdjutantConfig
 from koji_adjutant.container.factory import create_container_manager
 from koji_adjutant.container.interface import ImageKeeper
+from koji_adjutant.control.start import start_control
 from koji_adjutant.errors import AdjutantError, ConfigurationError, SessionLost
 from koji_adjutant.hub.identity import HostIdentity, identify
 from koji_adjutant.hub.login import check_echo, connect, take_exclusive
@@ -36,6 +37,7 @@ from koji_adjutant.manager.signals import SignalThread
 from koji_adjutant.manager.stopping import stop, stop_mode
 from koji_adjutant.monitoring.measured_runtime import measured
 from koji_adjutant.monitoring.start import count_call, start_monitoring
+from koji_adjutant.monitoring.view import DaemonObserver
 from koji_adjutant.tasks.plugin_task import plugin_handlers
 from koji_adjutant.tasks.plugins import load_plugins
 from koji_adjutant.tasks.registry import handler_table
@@ -119,6 +121,7 @@ class _Daemon:
             section = self._settings().config.monitoring
             stop_tracing = start_tracing(section.traces, identity.host_name)
             monitoring = start_monitoring(section, manager, parts)
+            control = start_control(self._settings().config, DaemonObserver(manager, parts).view, manager, parts)
         except AdjutantError as error:
             self._login.session.close()
             if not self._settings().options.foreground:
@@ -131,8 +134,9 @@ class _Daemon:
             tell(end.text)
             return self._finish(end, parts)
         finally:
-            if monitoring is not None:
-                monitoring.stop()
+            for server in (control, monitoring):
+                if server is not None:
+                    server.stop()
             signals.close()
             runtime.close()
             stop_tracing()

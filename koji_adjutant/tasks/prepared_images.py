@@ -152,7 +152,7 @@ class PreparedImages:
             starting = self._starting.get(reference, 0.0) > self._clock()
         if starting or not self._runtime.remove_image(reference):
             return False
-        self._use_file(reference.rpartition(":")[2]).unlink(missing_ok=True)
+        self._forget(_digest(reference))
         return True
 
     def _work(self) -> None:
