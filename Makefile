@@ -24,7 +24,7 @@ LAB ?=
 HOST ?= builder2
 RUNTIME ?= podman
 
-.PHONY: setup system demo test lint soak bench builder dist clean
+.PHONY: setup system demo test lint man soak bench builder dist clean
 
 setup: system $(STAMP)
 
@@ -47,6 +47,12 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Manual pages and completions below build/, and docs/commands.md: all made from the parsers of the command line.
+man: setup
+	$(BIN)/python -m koji_adjutant.cli.manual man build/man
+	$(BIN)/python -m koji_adjutant.cli.manual completion build/completion
+	$(BIN)/python -m koji_adjutant.cli.manual markdown > docs/commands.md
 
 # Many seeds of faults, where CI has one: make soak SEEDS="$(seq 100)" PYTEST_ARGS='-k faulty-podman'
 soak: setup
