@@ -84,6 +84,8 @@ class ControlServer:
         self._listener: socket.socket | None = None
         self._inode = 0
         self._threads: set[threading.Thread] = set()
+        self._lock = threading.Lock()
+        """Around `_threads`: all in it are started."""
         self._places = {privileged: threading.BoundedSemaphore(PLACES) for privileged in (True, False)}
 
     def start(self) -> bool:
@@ -104,7 +106,9 @@ class ControlServer:
             return
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        for thread in list(self._threads):
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:
             thread.join(STOP_SECONDS)
         self._listener.close()
         with suppress(OSError):
@@ -139,11 +143,13 @@ class ControlServer:
             try:
                 act(*arguments)
             finally:
-                self._threads.discard(threading.current_thread())
+                with self._lock:
+                    self._threads.discard(threading.current_thread())
 
         thread = threading.Thread(target=run, name=name, daemon=True)
-        self._threads.add(thread)
-        thread.start()
+        with self._lock:
+            thread.start()
+            self._threads.add(thread)
 
     def _accept(self) -> None:
         listener = self._listener
