@@ -36,8 +36,7 @@ from koji_adjutant.manager.service_state import ServiceState, ServiceView
 from koji_adjutant.manager.signals import SignalThread
 from koji_adjutant.manager.stopping import stop, stop_mode
 from koji_adjutant.monitoring.measured_runtime import measured
-from koji_adjutant.monitoring.start import count_call, start_monitoring
-from koji_adjutant.monitoring.view import DaemonObserver
+from koji_adjutant.monitoring.start import count_call, observe, start_monitoring
 from koji_adjutant.tasks.plugin_task import plugin_handlers
 from koji_adjutant.tasks.plugins import load_plugins
 from koji_adjutant.tasks.registry import handler_table
@@ -120,8 +119,9 @@ class _Daemon:
             manager, parts = self._assemble(identity, runtime)
             section = self._settings().config.monitoring
             stop_tracing = start_tracing(section.traces, identity.host_name)
-            monitoring = start_monitoring(section, manager, parts)
-            control = start_control(self._settings().config, DaemonObserver(manager, parts).view, manager, parts)
+            observer = observe(manager, parts)
+            monitoring = start_monitoring(section, observer)
+            control = start_control(self._settings().config, observer.view, manager, parts)
         except AdjutantError as error:
             self._login.session.close()
             if not self._settings().options.foreground:
@@ -137,6 +137,7 @@ class _Daemon:
             for server in (control, monitoring):
                 if server is not None:
                     server.stop()
+            observer.survey.stop()
             signals.close()
             runtime.close()
             stop_tracing()

@@ -17,6 +17,7 @@ from koji_adjutant.manager.cancel import Canceller
 from koji_adjutant.manager.check_in import CALL_TIMEOUT, CheckIn
 from koji_adjutant.manager.clock import Clock, SystemClock
 from koji_adjutant.manager.drain import DRAIN_FILE, DrainSwitch
+from koji_adjutant.manager.history import FILE, TaskHistory
 from koji_adjutant.manager.host_manager import HostManager
 from koji_adjutant.manager.observer import Observer
 from koji_adjutant.manager.pacing import Pace
@@ -64,7 +65,8 @@ def assemble(supplies: Supplies) -> tuple[HostManager, Parts]:
     containers = TaskContainers(supplies.runtime, label)
     directories = TaskDirectories(Path(supplies.settings().config.state_dir), label)
     fatal, wake, table = _Fatal(), threading.Event(), TaskTable()
-    services = ThreadServices(containers, directories, Verdicts(supplies.identity.host_id), wake.set)
+    history = TaskHistory(directories.root.with_name(FILE))
+    services = ThreadServices(containers, directories, Verdicts(supplies.identity.host_id), history, wake.set)
     starter = TaskStarter(
         identity=supplies.identity,
         session=supplies.session,
@@ -93,6 +95,8 @@ def assemble(supplies: Supplies) -> tuple[HostManager, Parts]:
         machine=supplies.observe or observer.machine,
         pace=lambda: _pace(supplies.settings()),
         limits=_limits(supplies),
+        history=history,
+        health=lambda: observer.health,
         on_adopted=supplies.on_adopted,
     )
     manager = HostManager(parts)

@@ -65,6 +65,8 @@ class CheckIn:
     said_at: float | None = None
     """Monotonic time of the last answer; None before the first."""
     said: Readiness = STARTING
+    trouble: str = ""
+    """Why the hub has not answered the last check-in; empty when it has."""
     _report: Report = Report()
     _passed_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -124,7 +126,7 @@ class CheckIn:
             report, silence = self._report, self.clock.monotonic() - self._passed_at
         said = what_to_say(report, silence)
         self.session.host.updateHost(report.load, said.ready, data=dict(self.host_data))
-        self.said, self.said_at = said, self.clock.monotonic()
+        self.said, self.said_at, self.trouble = said, self.clock.monotonic(), ""
         return said
 
     def _run(self) -> None:
@@ -151,6 +153,7 @@ class CheckIn:
 
     def _ends(self, error: BaseException) -> bool:
         rule = rule_for(error)
+        self.trouble = str(error)
         log.warning("host.check_in_failed", error=str(error), kind=type(error).__name__)
         if rule.reaction is Reaction.ABANDON:
             self.on_fatal(error)

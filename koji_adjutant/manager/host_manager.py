@@ -17,7 +17,7 @@ from koji_adjutant.manager.loop_errors import Reaction, gives_up, rule_for
 from koji_adjutant.manager.open_tasks import Comparison, Fate, OpenTask, compare, fate_of
 from koji_adjutant.manager.pacing import Schedule, back_off
 from koji_adjutant.manager.parts import LoopEnd, Parts
-from koji_adjutant.manager.readiness import HostState, Readiness, judge
+from koji_adjutant.manager.readiness import HostState, Look, Readiness, judge
 from koji_adjutant.manager.running import RunningTask
 from koji_adjutant.manager.self_assign import SelfAssigner
 from koji_adjutant.manager.take import SURVIVABLE, TaskTaker
@@ -44,6 +44,8 @@ class HostManager:
         """Take no more tasks and stop when none runs."""
         self.adopted = False
         self.load = 0.0
+        self.look: Look | None = None
+        """What readiness was last judged by."""
         self._stop_requested = False
         self._fatal: BaseException | None = None
         self._schedule = Schedule.start(parts.clock.monotonic(), parts.pace())
@@ -226,7 +228,9 @@ class HostManager:
             stopping=self.draining,
             drained=self._parts.drain.sentence,
         )
-        return judge(state, self._parts.observe(), self._parts.limits)
+        machine = self._parts.observe()
+        self.look = Look(state, machine, str(host.get("arches") or ""), self._parts.clock.time())
+        return judge(state, machine, self._parts.limits)
 
     def _take_first(self, rows: list[dict[str, Any]], host: dict[str, Any]) -> bool:
         """Take the first row that can be taken; one that makes trouble does not keep the others waiting."""

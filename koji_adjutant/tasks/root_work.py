@@ -115,6 +115,7 @@ class RootWork:
     def phase(self, name: str) -> Iterator[None]:
         """Measure a part of the work; `name` is one of few (docs/metrics.md)."""
         began = time.monotonic()
+        self._context.progress.enter(name)
         try:
             with span(f"phase {name}", method=self._context.method, phase=name):
                 yield

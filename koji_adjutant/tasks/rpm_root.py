@@ -75,6 +75,10 @@ class RootOpener:
         image = prepared.reference if prepared else self._context.config.images.empty
         pair = create_pair(self._context.runtime, self._parts.request(plan, directory, name, image))
         self._pair = pair
+        self._context.progress.in_container(pair.task.name)
+        self._context.progress.from_image(
+            plan.tools.reference, plan.tools.digest, prepared.reference if prepared else ""
+        )
         root = self._parts.root(plan, pair, self._logs.steps, attempt)
         self._logs.write(f"tools-{attempt}", ROOT_LOG, lambda: tools_line(plan))
         if prepared is not None and not self._context.adopted:

@@ -81,6 +81,7 @@ class TaskLogs:
 
     def state(self, text: str) -> None:
         """Write a line of mock's state.log and of its own output, once over all runs of the task."""
+        self._context.progress.state(text)
         self.steps.line(f"state:{text}", "state.log", lambda: f"{_stamp(time.time())} - {text}\n")
         self.steps.line(f"mock_output:{text}", "mock_output.log", lambda: f"{text}\n")
 
