@@ -50,6 +50,9 @@ class LogEvents:
         if self._followers >= MOST_FOLLOWERS:
             raise HTTPException(503, "too many logs are followed at once", {"Retry-After": "10"})
         log = await run_in_threadpool(open_log, self._source, request)
+        if request.method == "HEAD":
+            log.close()
+            return Response(media_type="text/event-stream")
         try:
             offset = _begin(request, log)
         except HTTPException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,7 +92,9 @@ class DaemonObserver:
     def _reasons(self, said: str) -> tuple[str, ...]:
         look = self._manager.look
         found = [] if look is None else list(reasons(look.host, look.machine, self._parts.limits))
-        return tuple(dict.fromkeys([said, *found] if said else found))
+        # What was said may be older, and differ in numbers only.
+        known = {_kind(reason) for reason in found}
+        return tuple([said, *found] if said and _kind(said) not in known else found)
 
     def _hub_host(self) -> HostView:
         look = self._manager.look
@@ -113,6 +116,10 @@ class DaemonObserver:
             problem=problem or " ".join(health.problems),
             images_problem=self.survey.images_problem,
         )
+
+
+def _kind(reason: str) -> str:
+    return re.sub(r"[0-9.]+", "", reason)
 
 
 def running_view(task: RunningTask) -> RunningView:

@@ -50,6 +50,7 @@ class MonitoringServer:
                 access_log=False,
                 server_header=False,
                 lifespan="off",
+                ws="none",
                 timeout_graceful_shutdown=1,
                 **({} if tls is None else tls.options()),
             )

@@ -2,7 +2,7 @@
 
 import { ask, byId, h, keep } from "./dom.js";
 import { now, setClock, span, tick } from "./format.js";
-import { closeLog, openLog } from "./log.js";
+import { closeLog, openLog, showTask } from "./log.js";
 import { showConfig, showImages, showMachine, showProblems, showReasons } from "./tables.js";
 import { historyRow, taskCard } from "./tasks.js";
 
@@ -38,6 +38,7 @@ async function status() {
   showState(view);
   showReasons(view);
   showTasks(view);
+  showTask(web, view.tasks);
   showMachine(view);
   byId("age").textContent = "";
   byId("logout").hidden = !view.login;

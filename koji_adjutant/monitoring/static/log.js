@@ -1,13 +1,15 @@
 // One log while it grows. The server says where each piece ends; after a break it goes on from there.
 
-import { ask, byId, h } from "./dom.js";
+import { ask, byId, h, keep } from "./dom.js";
 import { bytes } from "./format.js";
 import { taskCard, taskLink } from "./tasks.js";
 
 const MOST = 600_000; // characters that are kept on the page
 const FAVOURITES = ["build.log", "root.log", "checkout.log", "createrepo.log"];
 
-let open = null; // what is shown now
+let open = null; // the log that is followed now
+let shown = null; // the task of the view
+let opened = 0; // counts views: an answer for one that was left is dropped
 
 class Viewer {
   constructor(task, name) {
@@ -16,7 +18,7 @@ class Viewer {
     this.base = `api/tasks/${task}/logs/${encodeURIComponent(name)}`;
     this.start = this.end = null;
     this.waiting = "";
-    this.size = 0;
+    this.size = this.held = 0;
     this.tries = 0;
     this.box = byId("log-text");
     this.box.replaceChildren();
@@ -56,14 +58,16 @@ class Viewer {
   }
 
   flush() {
+    const added = this.waiting.length;
     const text = this.tail.textContent + this.waiting;
     this.waiting = "";
     const whole = text.lastIndexOf("\n") + 1;
     if (whole) this.tail.before(h("div", {}, text.slice(0, whole)));
     this.tail.textContent = text.slice(whole);
-    for (let held = this.box.textContent.length; held > MOST && this.box.children.length > 2;) {
+    this.held += added;
+    while (this.held > MOST && this.box.children.length > 2) {
       const first = this.box.firstElementChild;
-      held -= first.textContent.length;
+      this.held -= first.textContent.length;
       first.remove();
       this.start = null; // what stands before the first line shown is not known any more
     }
@@ -77,6 +81,7 @@ class Viewer {
     const height = this.box.scrollHeight;
     byId("follow").checked = false;
     this.box.prepend(h("div", {}, piece.text));
+    this.held += piece.text.length;
     this.box.scrollTop += this.box.scrollHeight - height;
     this.start = piece.start;
     this.mark();
@@ -90,13 +95,20 @@ class Viewer {
 }
 
 export function closeLog() {
+  opened += 1;
   open?.close();
   open = null;
+}
+
+// The card above the log, as the task stands now.
+export function showTask(web, tasks) {
+  keep(byId("log-task"), tasks.filter(({ task_id: id }) => id === shown), ({ task_id: id }) => id, (task) => taskCard(web, task));
 }
 
 // Shows the log that the address names: #log/TASK or #log/TASK/NAME.
 export async function openLog(task, name, web) {
   closeLog();
+  const turn = opened;
   byId("log-names").replaceChildren();
   byId("log-task").replaceChildren();
   byId("log-text").replaceChildren();
@@ -107,16 +119,18 @@ export async function openLog(task, name, web) {
   try {
     found = await ask(`api/tasks/${task}`);
   } catch (error) {
-    byId("log-state").textContent = error.message;
+    if (turn === opened) byId("log-state").textContent = error.message;
     return;
   }
+  if (turn !== opened) return;
   const names = found.logs.map((log) => log.name);
   const wanted = name || FAVOURITES.find((one) => names.includes(one)) || names[0];
   byId("log-title").replaceChildren(wanted ? `${wanted} of ` : "No log yet of ", taskLink(web, task));
   byId("log-names").replaceChildren(...found.logs.map((log) => h("li", {}, h("a",
     { href: `#log/${task}/${encodeURIComponent(log.name)}`, "aria-current": log.name === wanted ? "page" : null },
     log.name, " ", h("small", {}, bytes(log.size))))));
-  if (found.running) byId("log-task").append(h("ul", { class: "plain" }, taskCard(web, found.running)));
+  shown = task;
+  if (found.running) showTask(web, [found.running]);
   byId("raw").hidden = !wanted;
   if (!found.running) {
     const ended = found.ended;
