@@ -19,7 +19,7 @@ from playwright.sync_api import Browser
 from koji_adjutant.manager.task_thread import RESULTS
 from koji_adjutant.metrics import HUB_CALL_SECONDS, PHASE_SECONDS, QUEUE_SECONDS, REGISTRY, TASK_SECONDS, TASKS
 from koji_adjutant.monitoring.collector import DaemonCollector
-from tests.support.chromium import chromium
+from tests.support.chromium import chromium, until
 from tests.support.made_up_daemon import MadeUpDaemon
 from tests.support.served_page import served
 
@@ -82,8 +82,8 @@ def paint(browser: Browser, address: str) -> tuple[float, float]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.goto(address)
-    page.wait_for_function(ALL_SHOWN)
-    page.wait_for_function(FIRST_PAINT)
+    until(page, ALL_SHOWN)
+    until(page, FIRST_PAINT)
     found = float(page.evaluate(FIRST_PAINT)), float(page.evaluate(ALL_SHOWN))
     assert page.locator("#tasks article").count() == RUNNING
     context.close()
@@ -133,7 +133,7 @@ def follow(browser: Browser, address: str, daemon: MadeUpDaemon) -> float:
     written: list[float] = []
     writer = threading.Thread(target=_write, args=(log, written))
     writer.start()
-    page.wait_for_function("document.getElementById('log-text').textContent.includes('the last line')", polling=20)
+    until(page, "document.getElementById('log-text').textContent.includes('the last line')", 60.0)
     seen = time.time()
     writer.join()
     context.close()

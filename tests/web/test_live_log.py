@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from tests.support.chromium import until
 from tests.support.made_up_daemon import MadeUpDaemon
 from tests.support.served_page import served
 from tests.web.conftest import Open
@@ -52,14 +53,15 @@ def test_the_newest_lines_are_in_sight_until_somebody_scrolls(address: str, daem
     append(log, b"".join(b"line %d\n" % number for number in range(500)))
     page = visit(f"{address}/#log/1204/build.log")
     expect(page.locator(TEXT)).to_contain_text("line 499")
-    below = f"document.querySelector('{TEXT}').scrollHeight - document.querySelector('{TEXT}').scrollTop - innerHeight"
-    page.wait_for_function(f"{below} < 0")
+    box = f"document.querySelector('{TEXT}')"
+    below = f"{box}.scrollHeight - {box}.scrollTop - {box}.clientHeight"
+    until(page, f"{below} < 4")
     page.locator(TEXT).hover()
     page.mouse.wheel(0, -3000)
     expect(page.get_by_label("Follow")).not_to_be_checked()
     append(log, b"and more\n")
     expect(page.locator(TEXT)).to_contain_text("and more")
-    assert page.evaluate(f"{below} > 0")
+    assert page.evaluate(f"{below} > 60")
 
 
 def test_a_follower_comes_back(daemon: MadeUpDaemon, visit: Open) -> None:
@@ -98,7 +100,7 @@ def test_a_log_of_100_mb_is_there_at_once(address: str, daemon: MadeUpDaemon, vi
     expect(page.locator(TEXT)).to_contain_text("line 0005999999")
     assert time.monotonic() - began < 5
     page.get_by_role("button", name="Show earlier lines").click()
-    page.wait_for_function(f"document.querySelector('{TEXT}').textContent.length > 300000")
+    until(page, f"document.querySelector('{TEXT}').textContent.length > 300000")
     lines = text_of(page).splitlines()
     assert lines == [f"line {number:010d}" for number in range(6_000_000 - len(lines), 6_000_000)]
 
