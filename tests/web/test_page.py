@@ -50,7 +50,7 @@ def test_everything_is_shown(address: str, visit: Open, picture: Picture) -> Non
     expect(page.locator("#state")).to_contain_text("Ready for more; 4 tasks run here.")
     cards = page.locator("#tasks article")
     expect(cards).to_have_count(4)
-    build = cards.filter(has_text="1204")
+    build = cards.filter(has_text="Task 1204 buildArch")
     expect(build).to_contain_text("Phase build")
     expect(build).to_contain_text("adjutant-builder1.0c9e4f11-1204-5d2c8f0a-1-task")
     expect(build).to_contain_text("sha256:9f86d081")
@@ -70,7 +70,7 @@ def test_everything_is_shown(address: str, visit: Open, picture: Picture) -> Non
 def test_tasks_link_to_the_hub(address: str, visit: Open) -> None:
     """By id, to koji's own page."""
     page = visit(address)
-    link = page.locator("#tasks a", has_text="Task 1206")
+    link = page.get_by_role("link", name="Task 1206", exact=True)
     expect(link).to_have_attribute("href", "https://koji.example.com/koji/taskinfo?taskID=1206")
 
 

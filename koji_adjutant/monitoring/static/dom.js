@@ -7,7 +7,7 @@ export function h(tag, attributes, ...children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
   return element;
 }
 
@@ -15,12 +15,15 @@ export function h(tag, attributes, ...children) {
 // and what is unfolded); `make` returns the element of one that is new or has changed.
 export function keep(list, items, keyOf, make) {
   const old = new Map([...list.children].map((child) => [child.dataset.key, child]));
+  const keys = new Set(items.map((item) => String(keyOf(item))));
+  for (const [key, child] of old) {
+    if (!keys.has(key)) child.remove(); // first of all: an element that is moved loses the focus
+  }
   let place = list.firstElementChild;
   for (const item of items) {
     const key = String(keyOf(item));
     const state = JSON.stringify(item);
     let child = old.get(key);
-    old.delete(key);
     if (!child || child.state !== state) {
       const made = make(item);
       made.dataset.key = key;
@@ -34,7 +37,6 @@ export function keep(list, items, keyOf, make) {
     if (child === place) place = place.nextElementSibling;
     else list.insertBefore(child, place);
   }
-  for (const gone of old.values()) gone.remove();
 }
 
 function replaceKeepingFocus(child, made) {

@@ -58,6 +58,7 @@ function cards(view) {
 }
 
 function shown(value) {
+  if (typeof value === "string") return value;
   if (value.since !== undefined) return when(value.since);
   if (value.at !== undefined) return ago(value.at);
   if (value.link !== undefined) return h("a", { href: value.link, rel: "noreferrer" }, value.link);
