@@ -62,6 +62,8 @@ class Progress:
         self._lock = threading.Lock()
         self._standing = Standing((PhaseTime(START, started),))
         self._times: dict[str, int] = {}
+        self._begun: list[str] = []
+        """States that have begun and not finished; the task's thread only."""
 
     def look(self) -> Standing:
         """Return how things stand."""
@@ -83,8 +85,11 @@ class Progress:
         """Take a line of mock's state.log: `Start: ...` or `Finish: ...`."""
         act, _, what = text.partition(": ")
         if act != "Start":
-            self._set(doing="")
+            # What it stands in goes on.
+            self._begun = [one for one in self._begun if one != what]
+            self._set(doing=self._begun[-1] if self._begun else "")
             return
+        self._begun.append(what)
         self._set(doing=what)
         for beginning, phase in PHASE_OF_STATE:
             if what.startswith(beginning):

@@ -32,6 +32,8 @@ def test_states_of_mock_are_phases() -> None:
     progress.state("Start: build setup for a.src.rpm")
     progress.state("Start: rpmbuild a.src.rpm")
     assert names(progress) == ["start", "root", "requires", "build"]
+    progress.state("Start: Outputting list of installed packages")
+    progress.state("Finish: Outputting list of installed packages")
     assert (progress.look().phase, progress.look().doing) == ("build", "rpmbuild a.src.rpm")
 
 
