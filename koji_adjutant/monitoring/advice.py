@@ -11,6 +11,7 @@ ADVICE = (
     ("Starting up", "The daemon has just begun; tasks of the one before are being taken up."),
     ("Stopping", "It was told to end when its tasks have; the next daemon takes tasks again."),
     ("Pending restart", "It restarts when its tasks have ended; nothing has to be done."),
+    ("Draining", "Somebody asked for it; end it with: koji-adjutant resume."),
     ("Host is disabled", "Enable it at the hub: koji enable-host NAME."),
     (
         "Over capacity",

@@ -30,7 +30,7 @@ class DaemonObserver:
         self._parts = parts
         self._problems = problems
         self._started = time.time()
-        self.survey = Survey(parts.machine, parts.starter.shared.prepared.all)
+        self.survey = Survey(parts.machine, self._list_images)
 
     def view(self) -> DaemonView:
         """Look now."""
@@ -88,6 +88,10 @@ class DaemonObserver:
         """Return where the logs of a running task lie."""
         task = self._parts.table.get(task_id)
         return None if task is None else task.context.directory / "logs"
+
+    def _list_images(self) -> list[PreparedImage]:
+        prepared = self._parts.starter.shared.prepared
+        return [image for _, image in reversed(prepared.images())] if prepared.enabled else []
 
     def _reasons(self, said: str) -> tuple[str, ...]:
         look = self._manager.look

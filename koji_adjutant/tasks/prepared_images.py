@@ -124,16 +124,6 @@ class PreparedImages:
                 self._idle.wait(left)
         return True
 
-    def all(self) -> list[PreparedImage]:
-        """Ask the runtime for the images of this daemon, the last used first.
-
-        Raises:
-            ContainerError: as the runtime says.
-        """
-        found = self._runtime.list_images({LABEL_FORMAT: str(PREPARED_FORMAT)}) if self.enabled else []
-        images = [self._prepared(info) for info in found if self._is_ours(info)]
-        return sorted(images, key=lambda image: image.last_used_at, reverse=True)
-
     def evict(self) -> None:
         """Remove images beyond the bounds of size and age; those being started and those in use are left alone.
 

@@ -23,7 +23,8 @@ from koji_adjutant.manager.parts import Parts
 from koji_adjutant.manager.readiness import Machine
 from koji_adjutant.manager.running import RunningTask
 from koji_adjutant.manager.starter import Settings
-from koji_adjutant.monitoring.view import DaemonObserver
+from koji_adjutant.monitoring.observe import DaemonObserver
+from koji_adjutant.tasks.progress import Progress
 from tests.support.manager_fakes import HUB_URL, IDENTITY, FakeHub, FakeRuntime, FakeSession
 
 
@@ -41,6 +42,7 @@ class Bench:
     def run(self, task_id: int, **context: Any) -> RunningTask:
         """Put a task into the table, with a directory for its logs."""
         known = {"task_id": task_id, "method": "buildArch", "start_ts": 5.5, "awaited": frozenset(), "adopted": False}
+        known |= {"label": "", "progress": Progress(5.5, lambda _, make: make())}
         task = RunningTask(SimpleNamespace(**known | context))  # type: ignore[arg-type] # as much of a context as is asked
         self.parts.table.add(task)
         self.logs(task_id)

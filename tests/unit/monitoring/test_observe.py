@@ -26,7 +26,7 @@ def started(tmp_path: Path) -> Iterator[Callable[..., tuple[Bench, DaemonObserve
         hub = FakeHub()
         bench = Bench(hub, FakeRuntime(), tmp_path, list(handlers))
         benches.append(bench)
-        nothing: Any = SimpleNamespace(prepared=SimpleNamespace(all=list))
+        nothing: Any = SimpleNamespace(prepared=SimpleNamespace(enabled=True, images=list))
         bench.parts.starter.shared = nothing
         observer = DaemonObserver(bench.manager, bench.parts)
         observer.survey.look()
