@@ -210,6 +210,7 @@ class _Run:
             attempt += 1
 
     def _attempt(self, attempt: int) -> list[str]:
+        self._context.progress.enter("checkout")
         container = f"{self._name}-{attempt}"
         tag = self._tag_name()
         image = work_image(self._context, tag_name=tag).reference
