@@ -24,7 +24,7 @@ LAB ?=
 HOST ?= builder2
 RUNTIME ?= podman
 
-.PHONY: setup system demo test lint soak bench builder clean
+.PHONY: setup system demo test lint man soak bench builder dist clean
 
 setup: system $(STAMP)
 
@@ -34,7 +34,7 @@ system:
 $(STAMP): | system
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	@rm -f .venv/made-*
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,lint]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,lint,dist]'
 	@touch $@
 
 demo: setup
@@ -47,6 +47,12 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Manual pages and completions below build/, and docs/commands.md: all made from the parsers of the command line.
+man: setup
+	$(BIN)/python -m koji_adjutant.cli.manual man build/man
+	$(BIN)/python -m koji_adjutant.cli.manual completion build/completion
+	$(BIN)/python -m koji_adjutant.cli.manual markdown > docs/commands.md
 
 # Many seeds of faults, where CI has one: make soak SEEDS="$(seq 100)" PYTEST_ARGS='-k faulty-podman'
 soak: setup
@@ -61,6 +67,10 @@ bench: setup
 builder: setup
 	@test -n '$(LAB)' || { echo 'make builder: LAB=STATE/etc/lab.json is missing' >&2; exit 2; }
 	@exec $(BIN)/python -m tests.support.builder --lab '$(LAB)' --host '$(HOST)' --runtime '$(RUNTIME)'
+
+# sdist, wheel, wheels for an offline installation, source RPM, bills of materials: dist/
+dist: setup
+	@$(BIN)/python packaging/dist.py
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist

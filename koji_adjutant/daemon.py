@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ from koji_adjutant.config.kojid_options import KojidOptions, log_levels
 from koji_adjutant.config.model import AdjutantConfig
 from koji_adjutant.container.factory import create_container_manager
 from koji_adjutant.container.interface import ImageKeeper
+from koji_adjutant.control.start import start_control
 from koji_adjutant.errors import AdjutantError, ConfigurationError, SessionLost
 from koji_adjutant.hub.identity import HostIdentity, identify
 from koji_adjutant.hub.login import check_echo, connect, take_exclusive
@@ -30,14 +32,16 @@ from koji_adjutant.manager.notify import ServiceNotifier
 from koji_adjutant.manager.parts import LoopEnd, Parts
 from koji_adjutant.manager.process import apply_rlimits, exec_successor, go_to_background, set_topdir
 from koji_adjutant.manager.reload import LiveSettings
+from koji_adjutant.manager.service_state import ServiceState, ServiceView
 from koji_adjutant.manager.signals import SignalThread
 from koji_adjutant.manager.stopping import stop, stop_mode
 from koji_adjutant.monitoring.measured_runtime import measured
-from koji_adjutant.monitoring.start import count_call, start_monitoring
+from koji_adjutant.monitoring.start import count_call, observe, start_monitoring
 from koji_adjutant.tasks.plugin_task import plugin_handlers
 from koji_adjutant.tasks.plugins import load_plugins
 from koji_adjutant.tasks.registry import handler_table
 from koji_adjutant.tasks.shared import SharedServices
+from koji_adjutant.tracing import start_tracing
 
 log = structlog.get_logger("koji_adjutant.daemon")
 
@@ -113,7 +117,11 @@ class _Daemon:
             identity = identify(self._login.session, self._settings().options)
             runtime = self._runtime()
             manager, parts = self._assemble(identity, runtime)
-            monitoring = start_monitoring(self._settings().config.monitoring, manager, parts)
+            section = self._settings().config.monitoring
+            stop_tracing = start_tracing(section.traces, identity.host_name)
+            observer = observe(manager, parts)
+            monitoring = start_monitoring(section, observer)
+            control = start_control(self._settings().config, observer.view, manager, parts)
         except AdjutantError as error:
             self._login.session.close()
             if not self._settings().options.foreground:
@@ -122,13 +130,17 @@ class _Daemon:
         signals = self._take_signals(manager)
         try:
             end = manager.run()
-            self._notifier.stopping(end.text)
+            tell = self._notifier.restarting if end.reaction is Reaction.RESTART else self._notifier.stopping
+            tell(end.text)
             return self._finish(end, parts)
         finally:
-            if monitoring is not None:
-                monitoring.stop()
+            for server in (control, monitoring):
+                if server is not None:
+                    server.stop()
+            observer.survey.stop()
             signals.close()
             runtime.close()
+            stop_tracing()
 
     def _runtime(self) -> ImageKeeper:
         runtime = create_container_manager(self._settings().config)
@@ -144,7 +156,9 @@ class _Daemon:
         plugins.register_callbacks(settings.options)
         state_dir = Path(settings.config.state_dir)
         _make_directory(state_dir)
-        return assemble(
+        service = ServiceState(self._notifier, identity.host_name, lambda: _look(manager, parts))
+        self._login.session.on_retry = service.waiting_for_hub
+        manager, parts = assemble(
             Supplies(
                 session=self._login.session,
                 identity=identity,
@@ -156,12 +170,15 @@ class _Daemon:
                 shared=SharedServices.create(settings.options, settings.config, runtime),
                 disk_paths=(state_dir, Path(settings.options.workdir)),
                 local=settings.config.runtime != "kubernetes",
-                on_adopted=lambda: self._notifier.ready(f"{identity.host_name}: taking tasks"),
-                on_check_in=self._notifier.alive,
+                on_check_in=service.checked_in,
+                on_pass=service.passed,
             )
         )
+        return manager, parts
 
     def _take_signals(self, manager: HostManager) -> SignalThread:
+        # A watchdog that has had enough sends SIGABRT: where each thread stood then goes to stderr.
+        faulthandler.enable()
         asked = threading.Event()
 
         def terminate() -> None:
@@ -197,6 +214,18 @@ class _Daemon:
             sys.stderr.write(f"{end.error}\n")
         log.error("daemon.failed", reason=end.text, exc_info=None if isinstance(end.error, SessionLost) else end.error)
         return 1
+
+
+def _look(manager: HostManager, parts: Parts) -> ServiceView:
+    """Look at the daemon as the service manager shows it."""
+    running = parts.table.all()
+    return ServiceView(
+        said=parts.check_in.said,
+        running=len(running),
+        waiting=sum(1 for task in running if task.context.awaited),
+        adopted=manager.adopted,
+        ending=manager.draining or manager.restart_pending,
+    )
 
 
 def _make_directory(path: Path) -> None:

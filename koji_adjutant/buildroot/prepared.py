@@ -88,6 +88,11 @@ class PreparedImage:
     last_used_at: float
     in_use: bool = False
     """A container runs from it."""
+    hits: int = 0
+    """How many roots began with it."""
+    tag: str = ""
+    repo_id: str = ""
+    """For people; empty for what is not a root (tools of a repo)."""
 
 
 def to_evict(

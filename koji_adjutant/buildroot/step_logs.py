@@ -16,6 +16,7 @@ from koji_adjutant.container.interface import ContainerHandle
 from koji_adjutant.container.steps import StepEnd, StepService, StepSpec, StepStatus
 from koji_adjutant.errors import ContainerError
 from koji_adjutant.log_sink import LogSink
+from koji_adjutant.tracing import span
 
 _PIECE = 1 << 20
 """Bytes of what stands for lost output that are in memory at once."""
@@ -74,14 +75,15 @@ class StepLogs:
         head = header.encode()
         self._write(log, base, head)
         start = base + len(head)
-        steps.start(where, spec)
-        status = steps.follow(
-            where,
-            spec.name,
-            lambda offset, data: self._sink.write(log, start + offset, data),
-            offset=max(0, self._sink.size(log) - start),
-            interrupt=self._interrupt,
-        )
+        with span(f"step {spec.name}", step=spec.name, container=where.name, log=log):
+            steps.start(where, spec)
+            status = steps.follow(
+                where,
+                spec.name,
+                lambda offset, data: self._sink.write(log, start + offset, data),
+                offset=max(0, self._sink.size(log) - start),
+                interrupt=self._interrupt,
+            )
         if footer is not None:
             self._sink.write(log, start + status.out_bytes, footer(status).encode())
         if status.end is StepEnd.NOT_STARTED:

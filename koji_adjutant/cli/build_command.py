@@ -43,12 +43,17 @@ from koji_adjutant.container.interface import ImageKeeper
 from koji_adjutant.errors import AdjutantError, ConfigurationError, ContainerError, HubError, ImageError, UsageError
 from koji_adjutant.logs import configure_logging
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
 
 KEEP_SECONDS = 900.0
 """How long the end may wait for the prepared image."""
 TICK = 0.1
 SAME_PRESS_SECONDS = 2.0
+EXAMPLES = """\
+koji-adjutant build foo-1.0-1.src.rpm --repo https://mirror.example.com/releases/42/Everything/$arch/os/
+koji-adjutant build foo-1.0-1.src.rpm --repo ./repo --verbose --result out
+koji-adjutant build foo-1.0-1.src.rpm --repo ./repo --keep --define 'dist .el9'
+"""
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ TAKE_SECONDS = 60.0
 TICK = 0.1
 BUILD_LOG = "build.log"
 PIECE = 1 << 16
+LOG_OF = {Phase.ROOT: "root.log", Phase.REQUIRES: "root.log"}
+"""Logs in which a phase writes; the others write in build.log."""
+LAST_BYTES = 1024
 
 
 class Watch:
@@ -110,7 +114,9 @@ class Watch:
         self._progress.begin(phase)
         if phase is Phase.ROOT:
             self._progress.note("from a prepared image" if self.prepared else "")
-        self._show(running.context.directory / "logs" / BUILD_LOG)
+        logs = running.context.directory / "logs"
+        self._progress.detail(last_line(logs / LOG_OF.get(phase, BUILD_LOG)))
+        self._show(logs / BUILD_LOG)
 
     def _show(self, log: Path) -> None:
         if not self._request.verbose:
@@ -123,3 +129,14 @@ class Watch:
                     self._progress.raw(piece)
         except FileNotFoundError:
             pass
+
+
+def last_line(log: Path) -> str:
+    """Return the last line of a log that says anything, empty if there is none yet."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - LAST_BYTES))
+            lines = stream.read().decode("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

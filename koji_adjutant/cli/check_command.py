@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from koji_adjutant.cli.checks.check import Check, Finding, Report, Severity, finding_of, run_checks
+from koji_adjutant.cli.checks.control import check_control
 from koji_adjutant.cli.checks.host import check_state_dir, check_subordinate_ids, check_topdir, userns_owner
 from koji_adjutant.cli.checks.hub import check_login, check_topurls
 from koji_adjutant.cli.checks.mock_site import check_mock_site
@@ -23,6 +24,12 @@ from koji_adjutant.container.interface import ContainerManager
 
 RUNTIME_CHECKS: list[Callable[[AdjutantConfig], Check]] = [self_test]
 """Further checks that need adjutant.yaml only, run last; with `after="images"` only where runtime and images are fine."""
+
+
+EXAMPLES = """\
+koji-adjutant check
+koji-adjutant check --json | jq '.checks[] | select(.ok | not)'
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,6 +103,7 @@ def _host_checks(config: AdjutantConfig, options: KojidOptions | None) -> list[C
     topdir = options.topdir if options else KojidOptions.topdir
     checks = [
         Check("state_dir", str(config.state_dir), partial(check_state_dir, config.state_dir, minspace)),
+        Check("control socket", str(config.control.path(config.state_dir) or "off"), partial(check_control, config)),
         Check("topdir", topdir, partial(check_topdir, topdir, config.artifacts)),
     ]
     owner = userns_owner(config)

@@ -12,6 +12,12 @@ import yaml
 from koji_adjutant.cli.config_files import Loaded, add_file_arguments, load_files
 from koji_adjutant.config.effective import effective_adjutant, effective_kojid
 
+EXAMPLES = """\
+koji-adjutant config
+koji-adjutant config --json | jq .adjutant.images
+koji-adjutant config -c ./kojid.conf --adjutant-config ./adjutant.yaml
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this subcommand."""

@@ -11,21 +11,23 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, cast
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
 
 import koji_adjutant
+from koji_adjutant.cli.exit_codes import INFRASTRUCTURE, INTERRUPTED, OF_BUILD, OF_CONTROL, OF_FILES, OF_SHELL
 from koji_adjutant.errors import AdjutantError, ContainerError, HubError
 from koji_adjutant.logs import configure_logging
 
 PROGRAM = "koji-adjutant"
-EXIT_INFRASTRUCTURE = 75
-"""EX_TEMPFAIL: hub or runtime failed, not what was asked for."""
-EXIT_INTERRUPTED = 130
+DESCRIPTION = "A Koji builder that runs each task in short-lived containers."
 
 
 class CommandModule(Protocol):
     """What the module of a subcommand offers."""
+
+    EXAMPLES: str
+    """Command lines, one a line, for people."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
     def run(self, arguments: argparse.Namespace) -> int: ...
@@ -33,19 +35,42 @@ class CommandModule(Protocol):
 
 @dataclass(frozen=True)
 class Command:
-    """`infrastructure_exit` is the exit code for errors of hub and runtime; None: the error's own."""
+    """`exits`: what its exit codes mean. `infrastructure_exit`: that for errors of hub and runtime; None: the error's own."""
 
     module: str
     summary: str
+    exits: Mapping[int, str] = field(default_factory=dict)
     infrastructure_exit: int | None = None
+
+    def load(self) -> CommandModule:
+        """Import the module."""
+        return cast("CommandModule", importlib.import_module(self.module))
+
+
+def _control(name: str, summary: str, exits: Mapping[int, str] = OF_CONTROL) -> Command:
+    return Command(f"koji_adjutant.cli.{name}_command", summary, exits, INFRASTRUCTURE)
 
 
 COMMANDS: Mapping[str, Command] = {
+    "status": _control("status", "show what the daemon does, and why it takes no task"),
+    "tasks": _control("tasks", "list the tasks that run here"),
+    "log": _control("log", "show a log of a task, while it grows with -f"),
+    "shell": _control("shell", "enter the root of a task", OF_SHELL),
+    "drain": _control("drain", "take no new task until `resume`, over restarts too"),
+    "resume": _control("resume", "take tasks again after `drain`"),
+    "sweep": _control("sweep", "remove what belongs to no task any more"),
+    "image": _control("image", "list, make and remove the images that roots start from"),
     "build": Command(
-        "koji_adjutant.cli.build_command", "build one SRPM on this machine, without a Koji hub", EXIT_INFRASTRUCTURE
+        "koji_adjutant.cli.build_command",
+        "build one SRPM on this machine, without a Koji hub",
+        OF_BUILD,
+        INFRASTRUCTURE,
     ),
-    "check": Command("koji_adjutant.cli.check_command", "check configuration, hub, runtime, images and disk"),
-    "config": Command("koji_adjutant.cli.config_command", "show the effective configuration, secrets hidden"),
+    "check": Command("koji_adjutant.cli.check_command", "check configuration, hub, runtime, images and disk", OF_FILES),
+    "config": Command("koji_adjutant.cli.config_command", "show the effective configuration, secrets hidden", OF_FILES),
+    "completion": Command(
+        "koji_adjutant.cli.completion_command", "print what makes a shell complete commands and options", OF_FILES
+    ),
 }
 
 
@@ -55,8 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not words or words[0] not in COMMANDS:
         _overview(words)
     name, command = words[0], COMMANDS[words[0]]
-    module = cast("CommandModule", importlib.import_module(command.module))
-    parser = argparse.ArgumentParser(prog=f"{PROGRAM} {name}", description=command.summary)
+    module = command.load()
+    parser = argparse.ArgumentParser(prog=f"{PROGRAM} {name}", **_texts(command, module))
     module.add_arguments(parser)
     arguments = parser.parse_args(words[1:])
     configure_logging("console")
@@ -66,10 +91,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(error_text(error))
         return exit_code(error, command)
     except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:  # `koji-adjutant config | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def full_parser() -> argparse.ArgumentParser:
+    """Return one parser of all subcommands, for whatever is made from them; `main` reads each with its own."""
+    parser = argparse.ArgumentParser(prog=PROGRAM, description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {koji_adjutant.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        module = command.load()
+        module.add_arguments(commands.add_parser(name, help=command.summary, **_texts(command, module)))
+    return parser
+
+
+def _texts(command: Command, module: CommandModule) -> dict[str, Any]:
+    """Return what a parser shows around its arguments."""
+    examples = "".join(f"  {line}\n" for line in module.EXAMPLES.splitlines())
+    exits = "".join(f"  {code:<4} {text}\n" for code, text in command.exits.items())
+    return {
+        "description": f"{command.summary[0].upper()}{command.summary[1:]}.",
+        "epilog": f"examples:\n{examples}\nexit codes:\n{exits}",
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
 
 
 def error_text(error: AdjutantError) -> str:
@@ -87,10 +134,10 @@ def exit_code(error: AdjutantError, command: Command) -> int:
 
 def _overview(words: Sequence[str]) -> None:
     """Print help, version or a usage error; never returns."""
-    rows = "\n".join(f"  {name:<10} {command.summary}" for name, command in COMMANDS.items())
+    rows = "\n".join(f"  {name:<11} {command.summary}" for name, command in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
-        description="A Koji builder that runs each task in short-lived containers.",
+        description=DESCRIPTION,
         epilog=f"commands:\n{rows}\n\n`{PROGRAM} COMMAND --help` tells more.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

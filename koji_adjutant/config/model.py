@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from koji_adjutant.config.build import BuildSection
+from koji_adjutant.config.control import ControlSection
 from koji_adjutant.config.hosts import HostEntry
 from koji_adjutant.config.images import ImagesSection
 from koji_adjutant.config.kubernetes import KubernetesSection
@@ -106,6 +107,9 @@ class AdjutantConfig(Section):
     poll: PollSection = Field(default_factory=PollSection, description="How often the hub is asked.")
     monitoring: MonitoringSection = Field(
         default_factory=MonitoringSection, description="Probes, metrics and status over HTTP."
+    )
+    control: ControlSection = Field(
+        default_factory=ControlSection, description="The local socket by which `koji-adjutant` talks to the daemon."
     )
     sweep: SweepSection = Field(default_factory=SweepSection, description="Removal of leftovers.")
     hosts: tuple[HostEntry, ...] = Field(

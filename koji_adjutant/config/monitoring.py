@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,12 +14,12 @@ LISTEN = "127.0.0.1:9745"
 
 
 class MonitoringSection(Section):
-    """Probes, metrics and status over HTTP. Nothing here changes anything."""
+    """Status page, JSON API, probes and metrics over HTTP. Nothing here changes anything."""
 
     listen: Annotated[str, OffAsText] = Field(
         LISTEN,
-        description="`ADDRESS:PORT` (IPv6 in brackets) where `/healthz`, `/readyz`, `/metrics` and `/api/status` are served, "
-        "or `off`. An address that cannot be had is named in the log; builds go on.",
+        description="`ADDRESS:PORT` (IPv6 in brackets) where the status page, its API, `/metrics`, `/healthz` and `/readyz` "
+        "are served, or `off`. An address that cannot be had is named in the log; builds go on.",
     )
     allowed_hosts: tuple[str, ...] = Field(
         (),
@@ -27,8 +28,34 @@ class MonitoringSection(Section):
     )
     token_file: AbsolutePath | None = Field(
         None,
-        description="File with a token that `/metrics` and `/api/status` then ask for (`Authorization: Bearer TOKEN`). Needed "
-        "for an address that others can reach.",
+        description="File with a token that everything but the probes then asks for: `Authorization: Bearer TOKEN`, or the "
+        "page's login form. This or `client_ca` is needed for an address that others can reach.",
+    )
+    tls_cert: AbsolutePath | None = Field(
+        None, description="PEM file with the server's certificate, and its chain: everything is then served by TLS."
+    )
+    tls_key: AbsolutePath | None = Field(
+        None, description="PEM file with the key. Default: it stands in `tls_cert` too."
+    )
+    client_ca: AbsolutePath | None = Field(
+        None,
+        description="PEM file with the authority whose certificates clients must show, probes and Prometheus among them. Needs "
+        "`tls_cert`.",
+    )
+    web_url: str | None = Field(
+        None,
+        description="Address of the hub's web pages, to which tasks are linked. Default: kojid.conf's `server` with `/koji` in "
+        "place of `/kojihub`.",
+    )
+    traces: Annotated[str, OffAsText] = Field(
+        "off",
+        description="URL of a collector that takes OpenTelemetry spans by OTLP over HTTP (`http://127.0.0.1:4318/v1/traces`): "
+        "one for each run of a task, its phases and its steps. Needs koji-adjutant[tracing] to be installed.",
+    )
+    task_logs: Annotated[Literal["off", "stdout"], OffAsText] = Field(
+        "off",
+        description="`stdout` writes each line of each task's logs to the daemon's stdout besides, as JSON (`time`, `task_id`, "
+        "`method`, `log`, `line`), for collectors of container logs.",
     )
 
     @field_validator("listen")
@@ -38,12 +65,37 @@ class MonitoringSection(Section):
             parse_address(value)
         return value
 
+    @field_validator("traces")
+    @classmethod
+    def _collector(cls, value: str) -> str:
+        if value != "off" and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
+            message = f"{value!r} is no URL of a collector: write http://127.0.0.1:4318/v1/traces or off"
+            raise ValueError(message)
+        return value
+
+    @field_validator("web_url")
+    @classmethod
+    def _pages(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            message = f"{value!r} is no address of web pages: write https://koji.example.com/koji"
+            raise ValueError(message)
+        return value.rstrip("/")
+
     @model_validator(mode="after")
     def _guarded(self) -> Self:
-        if self.listen != "off" and self.token_file is None:
+        if self.tls_cert is None and (self.tls_key is not None or self.client_ca is not None):
+            message = "tls_key and client_ca need tls_cert: without it nothing is served by TLS"
+            raise ValueError(message)
+        if self.listen != "off" and self.token_file is None and self.client_ca is None:
             host, _ = parse_address(self.listen)
             if not ipaddress.ip_address(host).is_loopback:
-                message = f"listen is {self.listen!r}, which others can reach: set token_file, or listen on 127.0.0.1"
+                message = (
+                    f"listen is {self.listen!r}, which others can reach: set token_file or client_ca, "
+                    "or listen on 127.0.0.1"
+                )
                 raise ValueError(message)
         return self
 

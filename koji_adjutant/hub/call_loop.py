@@ -57,6 +57,8 @@ class CallLoop(koji.ClientSession):
         self.interrupt = interrupt or threading.Event()
         self.interrupted = interrupted or _daemon_stopping
         self.on_call = on_call
+        self.on_retry: Callable[[], None] | None = None
+        """Called before each wait for another try. Must not raise. Subsessions do not inherit it."""
         self.covered = False
         """Whether this session, or the one it was made from, holds the exclusive lock."""
         self._shield = 0
@@ -117,6 +119,8 @@ class CallLoop(koji.ClientSession):
                 self._judge_outage(name, error, tries, size=len(request[2]), retry=retry)
                 pause = self.opts.get("retry_interval", 20) if tries > 1 else 0
                 log.warning("hub.call_failed", method=name, tries=tries, retry_in=pause, error=_text(error))
+            if self.on_retry is not None:
+                self.on_retry()
             self.pause(pause)
 
     def _pause_of_fault(self, name: str, fault: Fault) -> float:

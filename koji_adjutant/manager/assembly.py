@@ -16,6 +16,8 @@ from koji_adjutant.manager.adopter import Adopter
 from koji_adjutant.manager.cancel import Canceller
 from koji_adjutant.manager.check_in import CALL_TIMEOUT, CheckIn
 from koji_adjutant.manager.clock import Clock, SystemClock
+from koji_adjutant.manager.drain import DRAIN_FILE, DrainSwitch
+from koji_adjutant.manager.history import FILE, TaskHistory
 from koji_adjutant.manager.host_manager import HostManager
 from koji_adjutant.manager.observer import Observer
 from koji_adjutant.manager.pacing import Pace
@@ -54,6 +56,7 @@ class Supplies:
     observe: Callable[[], Machine] | None = None
     on_adopted: Callable[[], None] = lambda: None
     on_check_in: Callable[[], None] = lambda: None
+    on_pass: Callable[[], None] = lambda: None
 
 
 def assemble(supplies: Supplies) -> tuple[HostManager, Parts]:
@@ -62,7 +65,8 @@ def assemble(supplies: Supplies) -> tuple[HostManager, Parts]:
     containers = TaskContainers(supplies.runtime, label)
     directories = TaskDirectories(Path(supplies.settings().config.state_dir), label)
     fatal, wake, table = _Fatal(), threading.Event(), TaskTable()
-    services = ThreadServices(containers, directories, Verdicts(supplies.identity.host_id), wake.set)
+    history = TaskHistory(directories.root.with_name(FILE))
+    services = ThreadServices(containers, directories, Verdicts(supplies.identity.host_id), history, wake.set)
     starter = TaskStarter(
         identity=supplies.identity,
         session=supplies.session,
@@ -86,10 +90,13 @@ def assemble(supplies: Supplies) -> tuple[HostManager, Parts]:
         canceller=Canceller(containers, supplies.clock),
         check_in=_check_in(supplies, fatal),
         sweeper=_sweeper(supplies, fatal, starter, containers, observer),
+        drain=DrainSwitch(directories.root.parent / DRAIN_FILE),
         observe=supplies.observe or observer.observe,
         machine=supplies.observe or observer.machine,
         pace=lambda: _pace(supplies.settings()),
         limits=_limits(supplies),
+        history=history,
+        health=lambda: observer.health,
         on_adopted=supplies.on_adopted,
     )
     manager = HostManager(parts)
@@ -109,7 +116,8 @@ def _check_in(supplies: Supplies, fatal: _Fatal) -> CheckIn:
         interval=lambda: float(supplies.settings().config.poll.check_in),
         host_data={"methods": sorted(supplies.handlers), "maxjobs": supplies.settings().options.maxjobs},
         on_fatal=fatal,
-        after_each=supplies.on_check_in,
+        on_answer=supplies.on_check_in,
+        on_pass=supplies.on_pass,
     )
 
 

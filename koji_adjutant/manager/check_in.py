@@ -58,11 +58,15 @@ class CheckIn:
     interval: Callable[[], float]
     host_data: Mapping[str, Any]
     on_fatal: Callable[[BaseException], None]
-    after_each: Callable[[], None] = _nothing
-    """Called after each try, answered or not (watchdog of systemd)."""
+    on_answer: Callable[[], None] = _nothing
+    """Called after each answered check-in."""
+    on_pass: Callable[[], None] = _nothing
+    """Called after each pass of the main loop, by its thread (watchdog of systemd)."""
     said_at: float | None = None
     """Monotonic time of the last answer; None before the first."""
     said: Readiness = STARTING
+    trouble: str = ""
+    """Why the hub has not answered the last check-in; empty when it has."""
     _report: Report = Report()
     _passed_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -72,7 +76,7 @@ class CheckIn:
     _ended: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self.passed()
+        self._passed_at = self.clock.monotonic()
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="check-in", daemon=True).start()
@@ -81,6 +85,7 @@ class CheckIn:
         """The main loop has made a pass."""
         with self._lock:
             self._passed_at = self.clock.monotonic()
+        self.on_pass()
 
     def publish(self, readiness: Readiness, load: float) -> None:
         """Take the main loop's findings; a change of readiness is told at once, the rest with the next check-in."""
@@ -121,7 +126,7 @@ class CheckIn:
             report, silence = self._report, self.clock.monotonic() - self._passed_at
         said = what_to_say(report, silence)
         self.session.host.updateHost(report.load, said.ready, data=dict(self.host_data))
-        self.said, self.said_at = said, self.clock.monotonic()
+        self.said, self.said_at, self.trouble = said, self.clock.monotonic(), ""
         return said
 
     def _run(self) -> None:
@@ -138,16 +143,17 @@ class CheckIn:
                     return
                 pause = back_off(failures)
             else:
+                self.on_answer()
                 failures, pause = 0, self.interval()
                 if last:
                     self._ended.set()
                     return
-            self.after_each()
             # The silence of the main loop has to be noticed even when nobody wakes us.
             self.clock.wait(self._wake, pause)
 
     def _ends(self, error: BaseException) -> bool:
         rule = rule_for(error)
+        self.trouble = str(error)
         log.warning("host.check_in_failed", error=str(error), kind=type(error).__name__)
         if rule.reaction is Reaction.ABANDON:
             self.on_fatal(error)

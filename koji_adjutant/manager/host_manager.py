@@ -17,7 +17,7 @@ from koji_adjutant.manager.loop_errors import Reaction, gives_up, rule_for
 from koji_adjutant.manager.open_tasks import Comparison, Fate, OpenTask, compare, fate_of
 from koji_adjutant.manager.pacing import Schedule, back_off
 from koji_adjutant.manager.parts import LoopEnd, Parts
-from koji_adjutant.manager.readiness import HostState, Readiness, judge
+from koji_adjutant.manager.readiness import HostState, Look, Readiness, judge
 from koji_adjutant.manager.running import RunningTask
 from koji_adjutant.manager.self_assign import SelfAssigner
 from koji_adjutant.manager.take import SURVIVABLE, TaskTaker
@@ -33,7 +33,7 @@ class HostManager:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._taker = TaskTaker(parts.starter, self._run_foreground)
+        self._taker = TaskTaker(parts.starter, lambda handler: run_foreground(handler, self, parts.session))
         self._self_assigner = SelfAssigner(
             parts.starter, self._taker, lambda: parts.starter.settings().config.self_assign == "auto"
         )
@@ -44,6 +44,8 @@ class HostManager:
         """Take no more tasks and stop when none runs."""
         self.adopted = False
         self.load = 0.0
+        self.look: Look | None = None
+        """What readiness was last judged by."""
         self._stop_requested = False
         self._fatal: BaseException | None = None
         self._schedule = Schedule.start(parts.clock.monotonic(), parts.pace())
@@ -69,13 +71,13 @@ class HostManager:
     def request_drain(self) -> None:
         """Take nothing more and end the loop when no task runs."""
         self.draining = True
-        self._hasten()
+        self.hasten()
 
     def request_restart(self) -> None:
         """Take nothing more and restart when no task runs."""
         log.warning("daemon.restart_pending")
         self.restart_pending = True
-        self._hasten()
+        self.hasten()
 
     def report_fatal(self, error: BaseException) -> None:
         """Another thread met what ends the daemon (the session is lost)."""
@@ -83,7 +85,8 @@ class HostManager:
         self._parts.session.interrupt.set()
         self._parts.wake.set()
 
-    def _hasten(self) -> None:
+    def hasten(self) -> None:
+        """Look for tasks, and judge whether this host is ready, at once."""
         self._schedule = Schedule.start(self._parts.clock.monotonic(), self._parts.pace())
         self._parts.wake.set()
 
@@ -115,7 +118,7 @@ class HostManager:
             self._adopt()
         self._reap()
         if self._self_assigner.news():
-            self._hasten()
+            self.hasten()
         now = parts.clock.monotonic()
         if now >= self._schedule.next_due(len(parts.table)):
             self._update_tasks()
@@ -142,7 +145,7 @@ class HostManager:
         for task in self._parts.table.reap():
             log.info("task.reaped", task_id=task.task_id)
             # Room for another one, and perhaps a parent to wake.
-            self._hasten()
+            self.hasten()
 
     def _update_tasks(self) -> None:
         """Compare the hub's open tasks with ours: wake, cancel, give back (contract 2.10)."""
@@ -223,8 +226,11 @@ class HostManager:
             open_tasks=len(self._parts.table),
             restart_pending=self.restart_pending,
             stopping=self.draining,
+            drained=self._parts.drain.sentence,
         )
-        return judge(state, self._parts.observe(), self._parts.limits)
+        machine = self._parts.observe()
+        self.look = Look(state, machine, str(host.get("arches") or ""), self._parts.clock.time())
+        return judge(state, machine, self._parts.limits)
 
     def _take_first(self, rows: list[dict[str, Any]], host: dict[str, Any]) -> bool:
         """Take the first row that can be taken; one that makes trouble does not keep the others waiting."""
@@ -241,6 +247,3 @@ class HostManager:
         if trouble is not None:
             raise trouble
         return False
-
-    def _run_foreground(self, handler: koji.tasks.BaseTaskHandler) -> None:
-        run_foreground(handler, self, self._parts.session)

@@ -1,9 +1,10 @@
-"""Messages to systemd (`Type=notify`): ready, stopping, status, watchdog. Without NOTIFY_SOCKET nothing happens."""
+"""Messages to systemd (`Type=notify`): ready, restarting, stopping, status, watchdog. Without NOTIFY_SOCKET nothing happens."""
 
 from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 import structlog
@@ -24,6 +25,13 @@ class ServiceNotifier:
     def ready(self, status: str = "") -> None:
         self._send("READY=1", status)
 
+    def restarting(self, status: str = "") -> None:
+        """Say that this process loads itself anew; `ready` ends it.
+
+        STOPPING would be wrong: systemd would wait for the end of the process and kill it when none comes.
+        """
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}", status)
+
     def stopping(self, status: str = "") -> None:
         self._send("STOPPING=1", status)
 
@@ -34,6 +42,10 @@ class ServiceNotifier:
         """Tell the watchdog that the daemon works."""
         if self.watchdog_seconds:
             self._send("WATCHDOG=1")
+
+    def more_time(self, seconds: float) -> None:
+        """Ask systemd not to lose patience with a stop before `seconds` from now."""
+        self._send(f"EXTEND_TIMEOUT_USEC={int(seconds * 1e6)}")
 
     def _send(self, message: str = "", status: str = "") -> None:
         if not self._address:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from koji_adjutant.container.interface import ContainerManager
+from koji_adjutant.container.interface import ContainerManager, RuntimeHealth
 from koji_adjutant.errors import ContainerError
 from koji_adjutant.manager.clock import Clock
 from koji_adjutant.manager.readiness import Machine, observe_machine
@@ -39,6 +39,8 @@ class Observer:
     paths: Sequence[Path]
     clock: Clock
     local: bool = True
+    health: RuntimeHealth | None = None
+    """The runtime's last answer."""
     _asked_at: float | None = None
     _problem: str = ""
     _storage: Path | None = None
@@ -59,7 +61,7 @@ class Observer:
             return
         self._asked_at = now
         try:
-            self.runtime.health_check()
+            self.health = self.runtime.health_check()
             if self.local and self._storage is None:
                 self._storage = storage_path(self.runtime)
         except ContainerError as error:

@@ -6,11 +6,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from koji_adjutant.container.interface import RuntimeHealth
 from koji_adjutant.hub.session import AdjutantSession
 from koji_adjutant.manager.adopter import Adopter
 from koji_adjutant.manager.cancel import Canceller
 from koji_adjutant.manager.check_in import CheckIn
 from koji_adjutant.manager.clock import Clock
+from koji_adjutant.manager.drain import DrainSwitch
+from koji_adjutant.manager.history import TaskHistory
 from koji_adjutant.manager.loop_errors import Reaction
 from koji_adjutant.manager.pacing import Pace
 from koji_adjutant.manager.readiness import Limits, Machine
@@ -45,11 +48,15 @@ class Parts:
     canceller: Canceller
     check_in: CheckIn
     sweeper: Sweeper
+    drain: DrainSwitch
     observe: Callable[[], Machine]
     """For the main loop, the runtime included."""
     machine: Callable[[], Machine]
     """For anybody: disks, load and memory."""
     pace: Callable[[], Pace]
     limits: Limits
+    history: TaskHistory
+    health: Callable[[], RuntimeHealth | None]
+    """The runtime's last answer; None before the first."""
     on_adopted: Callable[[], None]
     """Called once, when adoption has ended and the loop begins to take tasks."""

@@ -7,7 +7,7 @@ never looks at it, and a swapping builder stops answering. So is the runtime: wh
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,18 @@ class HostState:
     open_tasks: int
     restart_pending: bool = False
     stopping: bool = False
+    drained: str = ""
+    """Why an operator wants this host to take nothing; empty: nobody does."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the main loop judged last, at the unix time `at`. `arches`: as the hub has them, separated by blanks."""
+
+    host: HostState
+    machine: Machine
+    arches: str
+    at: float
 
 
 @dataclass(frozen=True)
@@ -71,8 +83,14 @@ class Readiness:
 
 def judge(host: HostState, machine: Machine, limits: Limits) -> Readiness:
     """Return whether a task may be taken, with the first reason against it."""
-    reason = _host_reason(host, limits) or _machine_reason(machine, limits)
+    reason = next(reasons(host, machine, limits), "")
     return Readiness(ready=not reason, reason=reason, disk_short=disk_short(machine, limits.minspace))
+
+
+def reasons(host: HostState, machine: Machine, limits: Limits) -> Iterator[str]:
+    """Yield every reason against taking a task, in kojid's order."""
+    yield from _host_reasons(host, limits)
+    yield from _machine_reasons(machine, limits)
 
 
 def disk_short(machine: Machine, minspace: int) -> bool:
@@ -80,32 +98,34 @@ def disk_short(machine: Machine, minspace: int) -> bool:
     return any(disk.free_mb is not None and disk.free_mb < minspace for disk in machine.disks)
 
 
-def _host_reason(host: HostState, limits: Limits) -> str:
+def _host_reasons(host: HostState, limits: Limits) -> Iterator[str]:
     if host.stopping:
-        return "Stopping"
+        yield "Stopping"
     if host.restart_pending:
-        return "Pending restart"
+        yield "Pending restart"
+    if host.drained:
+        yield host.drained
     if not host.enabled:
-        return "Host is disabled"
+        yield "Host is disabled"
     if host.task_load > host.capacity:
-        return "Over capacity"
+        yield "Over capacity"
     if host.open_tasks >= limits.maxjobs:
-        return "Full queue"
-    return ""
+        yield "Full queue"
 
 
-def _machine_reason(machine: Machine, limits: Limits) -> str:
+def _machine_reasons(machine: Machine, limits: Limits) -> Iterator[str]:
     for disk in machine.disks:
         if disk.free_mb is None:
-            return f"No such directory: {disk.path}"
-        if disk.free_mb < limits.minspace:
-            return f"Insufficient disk space at {disk.path}: {disk.free_mb} MB, {limits.minspace} MB required"
+            yield f"No such directory: {disk.path}"
+        elif disk.free_mb < limits.minspace:
+            yield f"Insufficient disk space at {disk.path}: {disk.free_mb} MB, {limits.minspace} MB required"
     most = LOAD_PER_CPU * machine.cpus
     if machine.load is not None and machine.load > most:
-        return f"Load average {machine.load:.2f} > {most:.2f}"
+        yield f"Load average {machine.load:.2f} > {most:.2f}"
     if machine.free_memory_mb is not None and machine.free_memory_mb < limits.minmemory:
-        return f"Insufficient memory: {machine.free_memory_mb} MB, {limits.minmemory} MB required"
-    return machine.runtime_problem
+        yield f"Insufficient memory: {machine.free_memory_mb} MB, {limits.minmemory} MB required"
+    if machine.runtime_problem:
+        yield machine.runtime_problem
 
 
 def observe_machine(paths: Sequence[Path], *, local: bool = True) -> Machine:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-FIXED = frozenset({"runtime", "state_dir", "static_dir", "podman", "kubernetes", "hosts", "monitoring"})
+FIXED = frozenset({"runtime", "state_dir", "static_dir", "podman", "kubernetes", "hosts", "monitoring", "control"})
 """Sections that connections and paths of the running daemon were made from: they take a restart."""
 
 

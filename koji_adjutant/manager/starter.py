@@ -14,6 +14,7 @@ from koji_adjutant.hub.identity import HostIdentity
 from koji_adjutant.hub.session import AdjutantSession
 from koji_adjutant.manager.running import RunningTask, TaskTable
 from koji_adjutant.manager.task_directory import TaskDirectories
+from koji_adjutant.manager.task_labels import task_label
 from koji_adjutant.manager.task_thread import ThreadServices, start_thread
 from koji_adjutant.tasks.base import HandlerTable, ThreadedTask
 from koji_adjutant.tasks.context import Interruption, TaskContext
@@ -89,6 +90,7 @@ class TaskStarter:
             interruption=interruption,
             on_awaited=self.services.wake_loop,
             log=structlog.get_logger("koji_adjutant.tasks").bind(task_id=handler.id, method=handler.method),
+            label=task_label(handler),
         )
         handler.session = session
         if isinstance(handler, ThreadedTask):

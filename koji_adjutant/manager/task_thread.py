@@ -19,6 +19,7 @@ import structlog
 
 from koji_adjutant.disk import free_bytes, is_full, told_by
 from koji_adjutant.errors import AdjutantError, DaemonStopping, SessionLost, TaskCancelled
+from koji_adjutant.manager.history import TaskHistory, TaskRecord, shortened
 from koji_adjutant.manager.outcomes import Call, Outcome, outcome_of_error, outcome_of_result
 from koji_adjutant.manager.reporting import GONE, RefusalPolicy, Reporter
 from koji_adjutant.manager.running import RunningTask
@@ -27,6 +28,7 @@ from koji_adjutant.manager.task_directory import TaskDirectories
 from koji_adjutant.metrics import TASK_SECONDS, TASKS
 from koji_adjutant.tasks.context import TaskContext
 from koji_adjutant.tasks.kept_root import kept_until
+from koji_adjutant.tracing import task_span
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +53,7 @@ class ThreadServices:
     containers: TaskContainers
     directories: TaskDirectories
     policy: RefusalPolicy
+    history: TaskHistory
     wake_loop: Callable[[], None]
     """Tells the main loop that a thread has ended."""
 
@@ -67,7 +70,10 @@ def start_thread(handler: koji.tasks.BaseTaskHandler, running: RunningTask, serv
 def _thread(handler: koji.tasks.BaseTaskHandler, running: RunningTask, services: ThreadServices) -> None:
     context = running.context
     try:
-        with structlog.contextvars.bound_contextvars(task_id=context.task_id, method=context.method):
+        with (
+            structlog.contextvars.bound_contextvars(task_id=context.task_id, method=context.method),
+            task_span(context.method, context.task_id, context.start_ts, adopted=context.adopted),
+        ):
             TaskThread(handler, context, services).run()
     except BaseException as error:
         log.exception("task.thread_failed", task_id=context.task_id, error=str(error))
@@ -85,6 +91,8 @@ class TaskThread:
         self._context = context
         self._services = services
         self._reporter = Reporter(context, services.policy)
+        self._why = ""
+        """What the handler or its report failed of."""
 
     def run(self) -> str:
         """Return what was said to the hub at the end, or RESUMABLE."""
@@ -95,8 +103,9 @@ class TaskThread:
         TASK_SECONDS.labels(self._context.method).observe(time.monotonic() - began)
         if said == RESUMABLE:
             self._context.journal.close()
-            return said
-        self._clean_up()
+        else:
+            self._clean_up()
+        self._services.history.add(self._record(RESULTS[said]))
         return said
 
     def _work(self) -> str:
@@ -106,15 +115,37 @@ class TaskThread:
                 return said
             outcome = self._handle()
             return RESUMABLE if outcome.resumable else self._reporter.report(outcome)
-        except TaskCancelled:
+        except TaskCancelled as error:
+            self._why = str(error)
             return Call.NONE
         except (DaemonStopping, SessionLost, koji.AuthError) as error:
+            self._why = str(error)
             log.info("task.left", error=str(error))
             return RESUMABLE
         except (koji.GenericError, Fault, AdjutantError, OSError) as error:
             # Still open at the hub: the main loop finds no thread for it and frees it.
+            self._why = str(error)
             log.exception("task.report_lost", error=str(error))
             return Call.NONE
+
+    def _record(self, result: str) -> TaskRecord:
+        context = self._context
+        standing = context.progress.look()
+        return TaskRecord(
+            task_id=context.task_id,
+            method=context.method,
+            label=context.label,
+            result=result,
+            began=context.start_ts,
+            ended=time.time(),
+            reason="" if result == "closed" else shortened(self._why),
+            phases=tuple((phase.name, phase.began) for phase in standing.phases),
+            container=standing.container,
+            image=standing.image,
+            digest=standing.digest,
+            prepared=standing.prepared,
+            adopted=context.adopted,
+        )
 
     def _handle(self) -> Outcome:
         try:
@@ -128,10 +159,12 @@ class TaskThread:
         if interruption.event.is_set() and not isinstance(error, SessionLost):
             # Whatever was raised after the end was asked for may be only its consequence.
             log.info("task.interrupted", error=str(error), kind=type(error).__name__)
+            self._why = str(interruption.error())
             return outcome_of_error(interruption.error())
         raised = error
         if isinstance(error, OSError) and is_full(error):
             error = told_by(error, self._fullest_place())
+        self._why = str(error) or type(error).__name__
         outcome = outcome_of_error(error)
         # The traceback of what the hub's user reads as a sentence helps nobody.
         foreseen = isinstance(raised, koji.GenericError | Fault | AdjutantError | koji.tasks.RefuseTask)

@@ -1,88 +1,80 @@
-"""The HTTP application: `/healthz`, `/readyz`, `/metrics` and `/api/status`. It changes nothing.
-
-Who asks under a name that is not ours is refused (DNS rebinding), and with a token set, who does not know it, but for the
-two probes.
-"""
+"""The HTTP application: probes, metrics, the JSON API, and the status page that shows it. It changes nothing."""
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Awaitable, Callable, Iterable
-from fnmatch import fnmatchcase
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from koji_adjutant.monitoring.view import DaemonView
+from koji_adjutant.monitoring import pages
+from koji_adjutant.monitoring.api import api_routes
+from koji_adjutant.monitoring.guard import Guard, Secret
+from koji_adjutant.monitoring.log_events import LogEvents
+from koji_adjutant.monitoring.login import login_routes
+from koji_adjutant.monitoring.source import Source
 
-PROBES = frozenset({"/healthz", "/readyz"})
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-"""On every answer."""
+
+def _never() -> bool:
+    return False
 
 
 def application(
-    look: Callable[[], DaemonView], registry: CollectorRegistry, *, hosts: list[str], token: str | None = None
-) -> Starlette:
-    """Return the application; `hosts`: names that a request may be addressed to (`*.example.com` counts)."""
+    source: Source,
+    registry: CollectorRegistry,
+    *,
+    hosts: list[str],
+    token: str | None = None,
+    secure: bool = False,
+    closing: Callable[[], bool] = _never,
+) -> ASGIApp:
+    """Return the application.
 
-    def healthz(_: Request) -> Response:
-        view = look()
+    `hosts`: names that a request may be addressed to (`*.example.com` counts). `secure`: it is served by TLS. `closing`:
+    whether the server is about to stop; what is followed ends then.
+    """
+    secret = None if token is None else Secret(token)
+    routes = [
+        *_probes(source),
+        _metrics(registry),
+        *api_routes(source, login=secret is not None),
+        LogEvents(source, closing).route(),
+        *login_routes(secret, secure=secure),
+        *pages.ROUTES,
+    ]
+    handlers = {HTTPException: _refused}
+    # Outside of everything, so that no answer is without it, an unforeseen error's neither.
+    return Guard(Starlette(routes=routes, exception_handlers=handlers), hosts=hosts, secret=secret)
+
+
+def _probes(source: Source) -> list[Route]:
+    async def healthz(_: Request) -> Response:
+        view = source.view()
         return PlainTextResponse("ok\n" if view.healthy else "not well\n", 200 if view.healthy else 503)
 
-    def readyz(_: Request) -> Response:
-        view = look()
+    async def readyz(_: Request) -> Response:
+        view = source.view()
         ready = view.healthy and view.ready
         return PlainTextResponse("ready\n" if ready else f"not ready: {view.reason}\n", 200 if ready else 503)
 
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]
+
+
+def _metrics(registry: CollectorRegistry) -> Route:
     def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-    def status(_: Request) -> Response:
-        return JSONResponse(look().document())
-
-    async def guarded(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        if not is_addressed_to(request.headers.get("host", ""), hosts):
-            response: Response = PlainTextResponse("not served under this name: see monitoring.allowed_hosts\n", 400)
-        elif token is not None and request.url.path not in PROBES and not _knows(request, token):
-            response = PlainTextResponse(
-                "a token is needed: Authorization: Bearer TOKEN\n", 401, {"WWW-Authenticate": "Bearer"}
-            )
-        else:
-            response = await answer(request)
-        response.headers.update(HEADERS)
-        return response
-
-    routes = [
-        Route("/healthz", healthz),
-        Route("/readyz", readyz),
-        Route("/metrics", metrics),
-        Route("/api/status", status),
-    ]
-    middleware = [
-        Middleware(BaseHTTPMiddleware, dispatch=guarded),
-    ]
-    return Starlette(routes=routes, middleware=middleware)
+    return Route("/metrics", metrics)
 
 
-def is_addressed_to(host: str, names: Iterable[str]) -> bool:
-    """Say whether a Host header names one of `names`, globs in lower case; its port does not count."""
-    name = host.lower()
-    if not name.endswith("]"):
-        name = name.rpartition(":")[0] or name
-    return any(fnmatchcase(name, pattern) for pattern in names)
-
-
-def _knows(request: Request, token: str) -> bool:
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), token.encode())
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if request.url.path.startswith("/api/"):
+        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    return PlainTextResponse(f"{error.detail}\n", error.status_code, error.headers)

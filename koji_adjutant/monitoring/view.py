@@ -1,15 +1,16 @@
-"""What can be seen of a running daemon, read from its manager at the moment somebody asks."""
+"""What can be seen of a running daemon: plain data, and how JSON has it. No HTTP, no daemon: `observe` fills it."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from koji_adjutant import __version__
-from koji_adjutant.manager.host_manager import HostManager
-from koji_adjutant.manager.parts import Parts
+from koji_adjutant.buildroot.prepared import PreparedImage
 from koji_adjutant.manager.readiness import DiskSpace
+from koji_adjutant.monitoring.advice import advice, state_of
+from koji_adjutant.tasks.progress import PhaseTime
 
 CHECK_IN_PATIENCE = 180.0
 """Seconds without an answered check-in after which the hub assigns nothing (contract 2.4)."""
@@ -17,7 +18,7 @@ CHECK_IN_PATIENCE = 180.0
 
 @dataclass(frozen=True)
 class RunningView:
-    """One task that runs here. Times are unix seconds."""
+    """One task that runs here. Times are unix seconds; empty texts: not known, or there is none."""
 
     task_id: int
     method: str
@@ -25,6 +26,53 @@ class RunningView:
     waiting: bool
     """For children: it uses no container."""
     adopted: bool
+    label: str = ""
+    phase: str = ""
+    phases: tuple[PhaseTime, ...] = ()
+    doing: str = ""
+    awaited: tuple[int, ...] = ()
+    """Ids of the children it waits for."""
+    container: str = ""
+    """Container or pod."""
+    image: str = ""
+    digest: str = ""
+    prepared: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """Return the task as JSON has it; phases as in the history."""
+        return {**vars(self), "phases": [(phase.name, phase.began) for phase in self.phases]}
+
+
+@dataclass(frozen=True)
+class MachineView:
+    """The machine that builds; None where builds run elsewhere. `cpus` counts processors."""
+
+    load_average: float | None = None
+    cpus: int = 0
+    free_memory_mb: int | None = None
+
+
+@dataclass(frozen=True)
+class HostView:
+    """The host as the hub has it; None before the hub was first asked. `at`: unix time of its answer."""
+
+    enabled: bool | None = None
+    capacity: float | None = None
+    arches: str = ""
+    at: float | None = None
+
+
+@dataclass(frozen=True)
+class RuntimeView:
+    """The container runtime's last answer; `problem` is why it cannot be used."""
+
+    kind: str = ""
+    version: str = ""
+    rootless: bool | None = None
+    capabilities: tuple[str, ...] = ()
+    problem: str = ""
+    images_problem: str = ""
+    """Why its images cannot be listed."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +93,19 @@ class DaemonView:
     """Adoption has ended, tasks are taken."""
     tasks: tuple[RunningView, ...]
     disks: Sequence[DiskSpace]
+    now: float = 0.0
+    """The daemon's clock, unix time: a browser's may be wrong."""
+    started: float = 0.0
+    web: str = ""
+    """Address of the hub's pages, without a slash at the end; empty if unknown."""
+    check_in_trouble: str = ""
+    reasons: tuple[str, ...] = ()
+    """Everything that is against taking a task, the first as it is told to the hub."""
+    minspace_mb: int = 0
+    maxjobs: int = 0
+    machine: MachineView = field(default_factory=MachineView)
+    hub_host: HostView = field(default_factory=HostView)
+    runtime: RuntimeView = field(default_factory=RuntimeView)
 
     @property
     def healthy(self) -> bool:
@@ -53,51 +114,21 @@ class DaemonView:
 
     def document(self) -> dict[str, Any]:
         """Return the view as JSON has it."""
+        state, summary = state_of(self)
+        known = {name.name: getattr(self, name.name) for name in dataclasses.fields(self)}
         return {
-            "host": self.host,
-            "hub": self.hub,
-            "version": self.version,
-            "ready": self.ready,
-            "reason": self.reason,
-            "load": self.load,
-            "check_in_age": self.check_in_age,
-            "draining": self.draining,
-            "tasks": [vars(task) for task in self.tasks],
-            "disks": [{"path": disk.path, "free_mb": disk.free_mb} for disk in self.disks],
+            **known,
+            "healthy": self.healthy,
+            "state": state,
+            "summary": summary,
+            "reasons": [{"reason": reason, "advice": advice(reason)} for reason in self.reasons],
+            "tasks": [task.document() for task in self.tasks],
+            "disks": [dataclasses.asdict(disk) for disk in self.disks],
+            **{name: dataclasses.asdict(known[name]) for name in ("machine", "hub_host", "runtime")},
         }
 
 
-class DaemonObserver:
-    """Looks at one daemon. Its methods may be called by any thread and change nothing."""
-
-    def __init__(self, manager: HostManager, parts: Parts) -> None:
-        self._manager = manager
-        self._parts = parts
-
-    def view(self) -> DaemonView:
-        """Look now."""
-        check_in = self._parts.check_in
-        said_at = check_in.said_at
-        identity = self._parts.starter.identity
-        return DaemonView(
-            host=identity.host_name,
-            hub=identity.hub_url,
-            version=__version__,
-            ready=check_in.said.ready,
-            reason=check_in.said.reason,
-            load=check_in.load,
-            check_in_age=None if said_at is None else self._parts.clock.monotonic() - said_at,
-            draining=self._manager.draining or self._manager.restart_pending,
-            adopted=self._manager.adopted,
-            tasks=tuple(
-                RunningView(
-                    task_id=task.task_id,
-                    method=task.context.method,
-                    since=task.context.start_ts,
-                    waiting=bool(task.context.awaited),
-                    adopted=task.context.adopted,
-                )
-                for task in sorted(self._parts.table.all(), key=lambda task: task.task_id)
-            ),
-            disks=tuple(self._parts.machine().disks),
-        )
+def image_document(image: PreparedImage) -> dict[str, Any]:
+    """Return a prepared image as JSON has it."""
+    known = ("reference", "size_bytes", "created_at", "last_used_at", "hits", "tag", "repo_id")
+    return {name: getattr(image, name) for name in known}

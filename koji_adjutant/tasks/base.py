@@ -23,6 +23,7 @@ from koji_adjutant.hub.refusals import CallUncertain
 from koji_adjutant.hub.uploads import upload_file
 from koji_adjutant.tasks.context import TaskContext
 from koji_adjutant.tasks.journal import Recover
+from koji_adjutant.tasks.progress import WAIT
 from koji_adjutant.tasks.stranded import stranded
 
 WAIT_POLL = 60.0
@@ -145,6 +146,7 @@ class ThreadedTask(koji.tasks.BaseTaskHandler):
 
     def _announce(self, children: Sequence[int]) -> None:
         self.context.awaited = frozenset(children)
+        self.context.progress.enter(WAIT if children else "work")
         if children:
             self.context.on_awaited()
 

@@ -210,6 +210,7 @@ class _Run:
             attempt += 1
 
     def _attempt(self, attempt: int) -> list[str]:
+        self._context.progress.enter("checkout")
         container = f"{self._name}-{attempt}"
         job = CheckoutJob(self._scm, self._plan, self._limits, self._image(), container, self._log)
         tree, commit = CheckoutContainer(self._context, self._logs.steps, job).run()

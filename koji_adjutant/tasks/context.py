@@ -19,6 +19,7 @@ from koji_adjutant.container.interface import (
 )
 from koji_adjutant.errors import DaemonStopping, TaskCancelled
 from koji_adjutant.tasks.journal import Journal
+from koji_adjutant.tasks.progress import Progress
 
 if TYPE_CHECKING:
     from koji_adjutant.config.adjutant import AdjutantConfig
@@ -116,9 +117,13 @@ class TaskContext:
     given_up: Callable[[], None] = lambda: None
     """Called when the task fails although its error would give it back (verdict policy): marks its build as failed."""
     log: Any = field(default_factory=structlog.get_logger)
+    label: str = ""
+    """What koji's own pages call the task besides its method: package, arch, target."""
+    progress: Progress = field(init=False)
 
     def __post_init__(self) -> None:
         self.interruption.wakes(self.wake)
+        self.progress = Progress(self.start_ts, self.journal.remember)
 
     def labels(self, role: str) -> dict[str, str]:
         """Labels of a container of this task (`container.interface`)."""

@@ -7,6 +7,7 @@ the image never saw a BuildRequires or a spec.
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
@@ -17,7 +18,7 @@ from typing import Protocol
 import structlog
 
 from koji_adjutant.buildroot.prepared import FORMAT as PREPARED_FORMAT
-from koji_adjutant.buildroot.prepared import LABEL_FORMAT, PreparedImage, PreparedKey, to_evict
+from koji_adjutant.buildroot.prepared import LABEL_FORMAT, LABEL_REPO, LABEL_TAG, PreparedImage, PreparedKey, to_evict
 from koji_adjutant.container.interface import ContainerHandle, ImageInfo, ImageKeeper, PullPolicy, SupportsSync
 from koji_adjutant.errors import AdjutantError, ContainerError, ImageError
 from koji_adjutant.tasks.images_on_disk import ImagesOnDisk
@@ -43,7 +44,7 @@ class ImageKey(Protocol):
 
 
 class PreparedImages:
-    """All methods are thread-safe. `directory` keeps one file per image, whose mtime is its last use.
+    """All methods are thread-safe. `directory` keeps one file per image: mtime is its last use, size the number of uses.
 
     A directory beside it keeps what is known of each image's safety on disk.
     """
@@ -87,7 +88,7 @@ class PreparedImages:
             with self._lock:
                 self._starting.pop(key.reference, None)
             return None
-        self._touch(key.digest)
+        self._touch(key.digest, hit=True)
         return image
 
     def request(self, key: PreparedKey, tag_name: str, recipe: Recipe) -> None:
@@ -139,6 +140,21 @@ class PreparedImages:
             if self._runtime.remove_image(image.reference):
                 self._forget(_digest(image.reference))
                 log.info("prepared.evicted", image=image.reference, size=image.size_bytes)
+
+    def images(self) -> list[tuple[ImageInfo, PreparedImage]]:
+        """Return the images of this daemon, the longest unused first; those of another one on the runtime are not ours."""
+        found = self._runtime.list_images({LABEL_FORMAT: str(PREPARED_FORMAT)})
+        images = [(info, self._prepared(info)) for info in found if self._is_ours(info)]
+        return sorted(images, key=lambda pair: pair[1].last_used_at)
+
+    def drop(self, reference: str) -> bool:
+        """Remove an image whatever its age; False, and it stays, while a task uses it or is about to."""
+        with self._lock:
+            starting = self._starting.get(reference, 0.0) > self._clock()
+        if starting or not self._runtime.remove_image(reference):
+            return False
+        self._forget(_digest(reference))
+        return True
 
     def _work(self) -> None:
         while True:
@@ -194,17 +210,28 @@ class PreparedImages:
 
     def _prepared(self, info: ImageInfo) -> PreparedImage:
         try:
-            used = self._use_file(_digest(info.reference)).stat().st_mtime
+            found = self._use_file(_digest(info.reference)).stat()
+            used, hits = found.st_mtime, found.st_size
         except OSError:
-            used = info.created_at
-        return PreparedImage(info.reference, info.size_bytes, info.created_at, used)
+            used, hits = info.created_at, 0
+        return PreparedImage(
+            info.reference,
+            info.size_bytes,
+            info.created_at,
+            used,
+            hits=hits,
+            tag=info.labels.get(LABEL_TAG, ""),
+            repo_id=info.labels.get(LABEL_REPO, ""),
+        )
 
     def _is_ours(self, info: ImageInfo) -> bool:
         return self._use_file(_digest(info.reference)).exists()
 
-    def _touch(self, digest: str) -> None:
+    def _touch(self, digest: str, *, hit: bool = False) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._use_file(digest).touch()
+        with self._use_file(digest).open("ab") as file:
+            file.write(b"." if hit else b"")
+        os.utime(self._use_file(digest))
 
     def _use_file(self, digest: str) -> Path:
         return self._directory / digest

@@ -29,6 +29,7 @@ from koji_adjutant.tasks.context import TaskContext
 from koji_adjutant.tasks.root_parts import RootPlan
 from koji_adjutant.tasks.rpm_root import RootOpener
 from koji_adjutant.tasks.task_logs import TaskLogs
+from koji_adjutant.tracing import span
 
 Result = TypeVar("Result")
 OF_RUNTIME = frozenset({"/etc/hosts", "/etc/resolv.conf"})
@@ -114,8 +115,10 @@ class RootWork:
     def phase(self, name: str) -> Iterator[None]:
         """Measure a part of the work; `name` is one of few (docs/metrics.md)."""
         began = time.monotonic()
+        self._context.progress.enter(name)
         try:
-            yield
+            with span(f"phase {name}", method=self._context.method, phase=name):
+                yield
         finally:
             PHASE_SECONDS.labels(self._context.method, name).observe(time.monotonic() - began)
 

@@ -10,8 +10,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
-import koji
-
 from koji_adjutant.buildroot import verdicts
 from koji_adjutant.buildroot.pair import ContainerPair, create_pair
 from koji_adjutant.buildroot.prepared import PreparedKey
@@ -20,18 +18,17 @@ from koji_adjutant.buildroot.repo_files import RepoRpm, decompress, parse_pkgori
 from koji_adjutant.buildroot.repo_proxy import RepoProxy
 from koji_adjutant.buildroot.root import ROOT_LOG, Root
 from koji_adjutant.buildroot.rpmdb_check import check_rpmdb
-from koji_adjutant.buildroot.settings import root_settings
 from koji_adjutant.buildroot.verdicts import Phase
 from koji_adjutant.buildroot.wording import Operation
-from koji_adjutant.container.interface import ImageInfo, ResourceLimits
+from koji_adjutant.container.interface import ImageInfo
 from koji_adjutant.errors import HubError
-from koji_adjutant.hub.downloads import TopURLs
 from koji_adjutant.metrics import PREPARED_IMAGES
 from koji_adjutant.tasks.background import in_background
 from koji_adjutant.tasks.buildroot_record import RepoTag
 from koji_adjutant.tasks.context import TaskContext
 from koji_adjutant.tasks.image_recipes import ImageRecipes
 from koji_adjutant.tasks.root_parts import RootParts, RootPlan
+from koji_adjutant.tasks.root_planner import RootPlanner
 from koji_adjutant.tasks.task_logs import TaskLogs
 from koji_adjutant.tasks.tools_choice import ToolsChoice, tools_line
 
@@ -44,13 +41,12 @@ class RootOpener:
     def __init__(self, context: TaskContext, logs: TaskLogs) -> None:
         self._context = context
         self._logs = logs
-        self._topurls = TopURLs(context.options.topurls)
         self._proxy: RepoProxy | None = None
         self._pair: ContainerPair | None = None
         self._early: Future[Provenance] | None = None
         self._parts = RootParts(context)
         self._recipes = ImageRecipes(context, self._parts)
-        self._tools = ToolsChoice(context, self._parts, self._recipes)
+        self._planner = RootPlanner(context, ToolsChoice(context, self._parts, self._recipes))
 
     def plan(self, repo: RepoTag, arch: str, *, group: str, network: bool = False) -> RootPlan:
         """Decide what the root is made of.
@@ -59,30 +55,7 @@ class RootOpener:
             ImageError: no tools image, not allowed, or not to be had.
             HubError: the repository cannot be read.
         """
-        context, build = self._context, self._context.config.build
-        br_arch = koji.canonArch(arch)
-        urls = [f"{url}/{repo.path(br_arch)}" for url in context.options.topurls]
-        settings = root_settings(
-            repo.config,
-            context.options,
-            arch=arch,
-            repo_urls=urls,
-            install_group=group,
-            network=network,
-            build_host=context.identity.host_name,
-            bootstrap_image_allowed=context.options.mock_bootstrap_image,
-        ).with_cpu_limit(build.cpus)
-        for name, reason in settings.ignored:
-            context.log.info("tag.setting_ignored", setting=name, reason=reason)
-        plan = RootPlan(
-            repo=repo,
-            settings=settings,
-            tools=self._tools.named(repo, settings),
-            repomd=self._fetch(f"{repo.path(br_arch)}/repodata/repomd.xml", 1 << 20),
-            limits=ResourceLimits(cpus=build.cpus, memory_bytes=build.memory, pids=build.pids, nofile=build.nofile),
-            externals=tuple(context.session.getExternalRepoList(repo.config["id"], event=repo.event)),
-        )
-        return self._tools.choose(plan)
+        return self._planner.plan(repo, arch, group=group, network=network)
 
     def open(
         self, plan: RootPlan, attempt: int, set_up: Callable[[Root], None] = lambda _: None
@@ -102,6 +75,10 @@ class RootOpener:
         image = prepared.reference if prepared else self._context.config.images.empty
         pair = create_pair(self._context.runtime, self._parts.request(plan, directory, name, image))
         self._pair = pair
+        self._context.progress.in_container(pair.task.name)
+        self._context.progress.from_image(
+            plan.tools.reference, plan.tools.digest, prepared.reference if prepared else ""
+        )
         root = self._parts.root(plan, pair, self._logs.steps, attempt)
         self._logs.write(f"tools-{attempt}", ROOT_LOG, lambda: tools_line(plan))
         if prepared is not None and not self._context.adopted:
@@ -136,7 +113,7 @@ class RootOpener:
             return self._provenance(plan, self._drafts(plan), drafts_only=True)
 
     def _read_provenance(self, plan: RootPlan) -> Provenance:
-        rpmlist = self._fetch(f"{plan.repo.path(plan.settings.br_arch)}/rpmlist.jsonl", METADATA_BYTES)
+        rpmlist = self._planner.fetch(f"{plan.repo.path(plan.settings.br_arch)}/rpmlist.jsonl", METADATA_BYTES)
         return self._provenance(plan, parse_rpmlist(rpmlist), drafts_only=False)
 
     def _provenance(self, plan: RootPlan, rpmlist: Mapping[str, RepoRpm], *, drafts_only: bool) -> Provenance:
@@ -204,22 +181,11 @@ class RootOpener:
     def _random(self) -> str:
         return str(self._context.journal.remember("random", lambda: uuid.uuid4().hex[:8]))
 
-    def _fetch(self, relative: str, max_bytes: int) -> bytes:
-        target = self._context.directory / f"metadata-{uuid.uuid4().hex}"
-        interruption = self._context.interruption
-        try:
-            self._topurls.fetch(
-                relative, target, max_bytes=max_bytes, interrupt=interruption.event, interrupted=interruption.error
-            )
-            return target.read_bytes()
-        finally:
-            target.unlink(missing_ok=True)
-
     def _origins(self, plan: RootPlan, base: str) -> Mapping[str, str]:
         record = parse_repomd(plan.repomd).get("origin")
         if record is None:
             return {}
-        return parse_pkgorigins(decompress(record.href, self._fetch(f"{base}/{record.href}", METADATA_BYTES)))
+        return parse_pkgorigins(decompress(record.href, self._planner.fetch(f"{base}/{record.href}", METADATA_BYTES)))
 
     def _drafts(self, plan: RootPlan) -> Mapping[str, RepoRpm]:
         rows, _ = self._context.session.listTaggedRPMS(

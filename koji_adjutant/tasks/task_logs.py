@@ -15,6 +15,7 @@ from koji_adjutant.errors import HubError
 from koji_adjutant.hub.log_spool import LogSpool
 from koji_adjutant.hub.log_uploader import LogUploader
 from koji_adjutant.tasks.context import TaskContext
+from koji_adjutant.tasks.log_lines import LogLines
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +31,9 @@ class TaskLogs:
         self._context = context
         self._build_log = build_log
         self.spool = LogSpool(context.directory / "logs", max_bytes_per_log=context.config.build.log_cap + (1 << 20))
-        self.steps = StepLogs(self.spool, context.journal.remember, context.interruption.event)
+        copy = context.config.monitoring.task_logs == "stdout"
+        self._lines = LogLines(self.spool, context.task_id, context.method) if copy else None
+        self.steps = StepLogs(self._lines or self.spool, context.journal.remember, context.interruption.event)
         self._session = context.new_session()
         self._uploader = LogUploader(
             self._session,
@@ -54,6 +57,8 @@ class TaskLogs:
                 self._uploader.finish(time.monotonic() + FINISH_SECONDS)
         finally:
             self._uploader.stop()
+            if self._lines is not None:
+                self._lines.close()
             # Its own troubles must not become those of a task that has done its work.
             self._session.close()
 
@@ -76,6 +81,7 @@ class TaskLogs:
 
     def state(self, text: str) -> None:
         """Write a line of mock's state.log and of its own output, once over all runs of the task."""
+        self._context.progress.state(text)
         self.steps.line(f"state:{text}", "state.log", lambda: f"{_stamp(time.time())} - {text}\n")
         self.steps.line(f"mock_output:{text}", "mock_output.log", lambda: f"{text}\n")
 

@@ -89,6 +89,7 @@ class WorkContainer:
                 (base / name).mkdir(parents=True)
                 (base / name).chmod(mode)
         handle = running(context.runtime, _spec(context, request, base))
+        context.progress.in_container(handle.name)
         return cls(context, handle, logs, request.name, base)
 
     def run(
@@ -164,7 +165,9 @@ def work_image(context: TaskContext, *, tag_name: str = "", arch: str = "noarch"
     """
     images = context.config.images
     image = tools_image(images, tag=tag_name, arch=arch, method=context.method)
-    return context.runtime.ensure_image_available(image, pull_policy(images, image))
+    found = context.runtime.ensure_image_available(image, pull_policy(images, image))
+    context.progress.from_image(found.reference, found.digest)
+    return found
 
 
 def _spec(context: TaskContext, request: WorkRequest, base: Path) -> ContainerSpec:

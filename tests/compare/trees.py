@@ -16,6 +16,8 @@ from tests.compare.outcomes import OUR_LOGS, Difference
 
 MASKS: Sequence[tuple[str, str]] = (
     (r"/[^ '\n]*/tasks/\d+/\d+/(local/)?", "WORKDIR/"),
+    # kojid checks out below mock's root, we below a mount of the checkout's container.
+    (r"/[^ '\"\n]*/scmroot/", "SCMROOT/"),
     (r"\btasks/\d+/\d+/", "TASK/"),
     (r"\bcompare/[\d.]+/", "UPLOAD/"),
     (r"\b(task|Task|build|buildroot|id[:=]) ?\d+", r"\1 N"),

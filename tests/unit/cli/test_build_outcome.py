@@ -16,6 +16,7 @@ from koji_adjutant.cli.build_outcome import (
 )
 from koji_adjutant.cli.build_phases import Phase, phase_of
 from koji_adjutant.cli.build_progress import Progress
+from koji_adjutant.cli.build_watch import last_line
 from koji_adjutant.minihub.tasks import ASSIGNED, CLOSED, FAILED, FREE
 
 
@@ -111,7 +112,7 @@ def test_phases(entries, phase):
 
 def test_progress_lines():
     """One line per phase with its time and note, the same phase once, nothing that moves without a terminal."""
-    times = iter([0.0, 1.5, 1.5, 4.0])
+    times = iter([0.0, 1.5, 1.5, 3.0, 4.0])
     stream = io.StringIO()
     progress = Progress(stream, lambda: next(times))
     progress.begin("root")
@@ -126,3 +127,60 @@ def test_progress_lines():
         ["rpmbuild", "2.5", "s"],
     ]
     assert "\r" not in stream.getvalue()
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_on_a_terminal(monkeypatch):
+    """The phase under way has a moving line with the last line of its log, in one row, with nothing in it that acts."""
+    monkeypatch.setenv("COLUMNS", "60")
+    stream = Terminal()
+    times = iter([0.0, 1.25, 2.0])
+    progress = Progress(stream, lambda: next(times))
+    progress.begin("rpmbuild")
+    progress.detail("gcc \x1b[2J -c ü " + "x" * 100)
+    progress.tick()
+    progress.end()
+    live, last = stream.getvalue().removeprefix("\r").split("\033[K", 1)
+    assert live.startswith("- rpmbuild  1 s  gcc ?[2J -c ? xxx")
+    assert len(live) == 59
+    assert last.rpartition("\033[K")[2].split() == ["rpmbuild", "2.0", "s"]
+
+
+def test_progress_of_a_long_phase_in_a_pipe():
+    """A line a minute, with what it is at; nothing between."""
+    stream = io.StringIO()
+    times = iter([0.0, 59.0, 60.0, 61.0, 119.0, 121.0, 130.0])
+    progress = Progress(stream, lambda: next(times))
+    progress.begin("rpmbuild")
+    progress.detail("gcc -c a.c")
+    for _ in range(5):
+        progress.tick()
+    progress.end()
+    assert [line.split() for line in stream.getvalue().splitlines()] == [
+        ["rpmbuild", "60", "s", "so", "far", "gcc", "-c", "a.c"],
+        ["rpmbuild", "121", "s", "so", "far", "gcc", "-c", "a.c"],
+        ["rpmbuild", "130.0", "s"],
+    ]
+
+
+def test_a_log_that_is_shown():
+    """Pieces of a log are joined as they come, letters that are cut in two too; what acts on a terminal is shown."""
+    stream = io.StringIO()
+    progress = Progress(stream, lambda: 0.0)
+    text = "über \x1b[31mred\r\nnext"
+    for byte in text.encode():
+        progress.raw(bytes([byte]))
+    progress.say("end")
+    assert stream.getvalue() == "über ^[[31mred^M\nnext\nend\n"
+
+
+def test_last_line(tmp_path):
+    """Of a log as it stands, without empty lines; of one that is not there, nothing."""
+    log = tmp_path / "root.log"
+    assert last_line(log) == ""
+    log.write_bytes(b"x" * 5000 + b"\nInstalling: a\xff\n  \n\n")
+    assert last_line(log) == "Installing: a\ufffd"

@@ -31,7 +31,9 @@ def test_all_checks(tmp_path):
     """With both files loaded everything is looked at; no secret is in what is printed before a check runs."""
     checks = all_checks(loaded(tmp_path, podman={"socket": f"unix://{tmp_path}/s"}))
     assert names(checks) == [
-        *("configuration", "hub", "topurl", "state_dir", "topdir", "subordinate ids", "static programs", "runtime"),
+        *("configuration", "hub", "topurl", "state_dir", "control socket", "topdir", "subordinate ids"),
+        "static programs",
+        "runtime",
         *("storage", "images", "self-test", "mock"),
     ]
     assert not [check for check in checks if "hunter2" in check.asks]

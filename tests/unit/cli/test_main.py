@@ -1,12 +1,14 @@
 """The command `koji-adjutant`: dispatch, errors, exit codes."""
 
+import re
+import shlex
 import sys
 import types
 
 import pytest
 
 from koji_adjutant.cli import main as main_module
-from koji_adjutant.cli.main import COMMANDS, Command, error_text, exit_code, main
+from koji_adjutant.cli.main import COMMANDS, Command, error_text, exit_code, full_parser, main
 from koji_adjutant.errors import ConfigurationError, ContainerError, HubError, RuntimeUnavailable, UsageError
 
 
@@ -19,8 +21,10 @@ def command(monkeypatch):
         module = types.ModuleType("try_command")
         module.add_arguments = lambda parser: parser.add_argument("--word")
         module.run = act
+        module.EXAMPLES = "koji-adjutant try --word 7\n"
         monkeypatch.setitem(sys.modules, "try_command", module)
-        monkeypatch.setattr(main_module, "COMMANDS", {"try": Command("try_command", "tries", infrastructure_exit)})
+        tried = Command("try_command", "tries", {0: "done", 9: "odd"}, infrastructure_exit)
+        monkeypatch.setattr(main_module, "COMMANDS", {"try": tried})
 
     return make
 
@@ -56,6 +60,28 @@ def test_help_names_all_commands(capsys):
     assert caught.value.code == 0
     shown = capsys.readouterr().out
     assert all(name in shown and command.summary in shown for name, command in COMMANDS.items())
+
+
+def test_help_of_a_command(command, capsys):
+    """Its help has examples and what its exit codes mean."""
+    command(lambda _arguments: 0)
+    with pytest.raises(SystemExit):
+        main(["try", "--help"])
+    shown = capsys.readouterr().out
+    assert "Tries." in shown
+    assert "  koji-adjutant try --word 7\n" in shown
+    assert "  9    odd\n" in shown
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_are_command_lines(name):
+    """Each example of each command is one that its parser takes."""
+    examples = COMMANDS[name].load().EXAMPLES.splitlines()
+    assert examples
+    for line in examples:
+        words = shlex.split(re.split(r" [|>&]", line)[0])
+        assert words[:2] == ["koji-adjutant", name]
+        full_parser().parse_args(words[1:])
 
 
 def test_version(capsys):

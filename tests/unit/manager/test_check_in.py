@@ -100,3 +100,24 @@ def test_last_words(hub: FakeHub) -> None:
     assert hub.wait_for(lambda: len(hub.said) == 1)
     assert check_in.finish(2.5, "Stopped", timeout=10.0)
     assert hub.said[-1] == (2.5, False)
+
+
+def test_who_is_told(hub: FakeHub) -> None:
+    """An answered check-in is told, a failed one is not; passes of the main loop are told at once."""
+    clock, told = SteppingClock(), []
+    check_in, _ = made(hub, clock)
+    check_in.on_answer, check_in.on_pass = lambda: told.append("answer"), lambda: told.append("pass")
+
+    def away(*_: Any) -> None:
+        raise HubError("away", retryable=True)
+
+    hub.before["host.updateHost"] = away
+    check_in.start()
+    clock.step()
+    assert told == []
+    check_in.passed()
+    del hub.before["host.updateHost"]
+    assert hub.wait_for(lambda: len(hub.said) == 1)
+    clock.step()
+    assert told == ["pass", "answer"]
+    check_in.halt()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import koji
 import pytest
 
-from koji_adjutant.errors import CopyError, HubError, SessionLost
-from tests.support.manager_fakes import FakeHub, FakeRuntime
+from koji_adjutant.errors import ContainerTimeout, CopyError, DaemonStopping, HubError, SessionLost
+from tests.support.manager_fakes import FakeHub, FakeRuntime, SteppingClock
 
 Start = Callable[..., Any]
 OLD = 1.0
@@ -85,3 +86,39 @@ def test_lost_session_ends_the_thread(start: Start, hub: FakeHub, runtime: FakeR
     bench.parts.sweeper._run()
     assert isinstance(bench.manager._fatal, SessionLost)
     assert list(runtime.containers) == ["old"]
+
+
+def test_jobs_of_others_are_done_between_sweeps(start: Start, runtime: FakeRuntime) -> None:
+    """The thread lends its session; what a job raises reaches who asked, and no sweep follows from it."""
+    sweeper = start().parts.sweeper
+    runtime.add("old", 99, 1.0, created_at=OLD)
+    sweeper.clock = SteppingClock()
+    thread = threading.Thread(target=sweeper._pause, daemon=True)
+    thread.start()
+    assert sweeper.do(lambda session: session.host.getHost()["name"], 10.0) == "builder"
+
+    def fail(_session: Any) -> None:
+        raise HubError("away")
+
+    with pytest.raises(HubError, match="away"):
+        sweeper.do(fail, 10.0)
+    assert [found.name for found in sweeper.do(lambda _: sweeper.preview(), 10.0)] == ["old"]
+    assert list(runtime.containers) == ["old"]
+    assert thread.is_alive()
+    sweeper.hasten()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_job_that_is_not_reached_is_never_done(start: Start) -> None:
+    """Who asked is told after his time; a thread that has ended does nothing more."""
+    sweeper = start().parts.sweeper
+    done: list[Any] = []
+    with pytest.raises(ContainerTimeout):
+        sweeper.do(done.append, 0.01)
+    sweeper._hastened = True
+    sweeper._pause()
+    assert done == []
+    sweeper.halt()
+    with pytest.raises(DaemonStopping):
+        sweeper.do(done.append, 10.0)

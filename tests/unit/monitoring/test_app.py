@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 import requests
-from prometheus_client import CollectorRegistry
 
 from koji_adjutant.config.monitoring import MonitoringSection
-from koji_adjutant.monitoring.app import application, is_addressed_to
-from koji_adjutant.monitoring.collector import DaemonCollector
+from koji_adjutant.monitoring.guard import is_addressed_to
 from koji_adjutant.monitoring.server import MonitoringServer
 from koji_adjutant.monitoring.start import allowed_hosts
 from koji_adjutant.monitoring.view import DaemonView
 from tests.support.daemon_view import view
+from tests.support.made_up_daemon import MadeUpDaemon
+from tests.support.served_page import served
 
 Serve = Callable[..., str]
+
+
+class Seen(MadeUpDaemon):
+    """A daemon of which only the view counts."""
+
+    def __init__(self, seen: DaemonView) -> None:
+        super().__init__(Path("/nonexistent"))
+        self.seen = seen
+
+    def view(self) -> DaemonView:
+        return self.seen
 
 
 @pytest.fixture
@@ -26,14 +38,7 @@ def serve() -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(seen: DaemonView, token: str | None = None) -> str:
-            registry = CollectorRegistry()
-            registry.register(DaemonCollector(lambda: seen))
-            hosts = allowed_hosts(MonitoringSection(), "127.0.0.1")
-            server = MonitoringServer(application(lambda: seen, registry, hosts=hosts, token=token), "127.0.0.1", 0)
-            assert server.start()
-            stack.callback(server.stop)
-            assert server.address is not None
-            return f"http://127.0.0.1:{server.address[1]}"
+            return stack.enter_context(served(Seen(seen), token=token))
 
         yield start
 
@@ -79,13 +84,8 @@ def test_metrics(serve: Serve) -> None:
 def test_status(serve: Serve) -> None:
     """Everything of the view, as JSON."""
     document = get(serve(view()) + "/api/status").json()
-    assert document["tasks"][0] == {
-        "task_id": 7,
-        "method": "buildArch",
-        "since": 1000.0,
-        "waiting": False,
-        "adopted": False,
-    }
+    known = {"task_id": 7, "method": "buildArch", "since": 1000.0, "waiting": False, "adopted": False}
+    assert known.items() <= document["tasks"][0].items()
     assert (document["ready"], document["load"], document["disks"][1]) == (
         True,
         1.5,

@@ -1,12 +1,13 @@
 """Prepared images: found, made in the background by one at a time, evicted."""
 
 import json
+import os
 import threading
 import time
 
 import pytest
 
-from koji_adjutant.buildroot.prepared import FORMAT, LABEL_FORMAT, PreparedKey
+from koji_adjutant.buildroot.prepared import FORMAT, LABEL_FORMAT, LABEL_TAG, PreparedKey
 from koji_adjutant.container.interface import ContainerSpec
 from koji_adjutant.container.memory_manager import MemoryManager
 from koji_adjutant.errors import ContainerError
@@ -163,3 +164,28 @@ def test_an_image_that_a_crash_may_have_damaged_is_made_again(images, runtime, t
     again.request(key(), "tag", recipe(runtime, [], "again"))
     assert again.wait_idle(60)
     assert again.find(key()) is not None
+
+
+def test_images_are_listed_the_longest_unused_first(images, runtime, tmp_path):
+    """Ours only, with the labels that tell people what they are."""
+    for repo_id in (1, 2):
+        images.request(key(repo_id), f"tag-{repo_id}", recipe(runtime, [], f"p{repo_id}"))
+        assert images.wait_idle(10)
+    os.utime(tmp_path / "used" / key(2).digest, (1, 1))
+    listed = images.images()
+    assert [image.reference for _, image in listed] == [key(2).reference, key(1).reference]
+    assert listed[0][0].labels[LABEL_TAG] == "tag-2"
+    other = PreparedImages(runtime, tmp_path / "other", max_bytes=1, max_age=3600.0, enabled=True)
+    assert other.images() == []
+
+
+def test_an_image_is_dropped_unless_a_task_has_asked_for_it(images, runtime, tmp_path):
+    """An operator's word beats age and size, not a task that is about to start from it."""
+    for repo_id in (1, 2):
+        images.request(key(repo_id), "tag", recipe(runtime, [], f"p{repo_id}"))
+        assert images.wait_idle(10)
+    assert images.find(key(1))
+    assert not images.drop(key(1).reference)
+    assert images.drop(key(2).reference)
+    assert [image.reference for _, image in images.images()] == [key(1).reference]
+    assert not (tmp_path / "used" / key(2).digest).exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from xmlrpc.client import Fault
 import koji
 import pytest
 
+from koji_adjutant.config.model import AdjutantConfig
 from koji_adjutant.errors import DaemonStopping, HubError
 from koji_adjutant.hub.session import AdjutantSession
 from koji_adjutant.tasks import task_logs
@@ -52,7 +54,7 @@ def context(hub: TinyHub, tmp_path: Path) -> Any:
 
     return SimpleNamespace(
         directory=tmp_path,
-        config=SimpleNamespace(build=SimpleNamespace(log_cap=1 << 20)),
+        config=AdjutantConfig.model_validate({"build": {"log_cap": 1 << 20}}),
         options=SimpleNamespace(log_timestamps=False),
         journal=Journal.create(tmp_path / "journal.jsonl", task_id=7),
         interruption=interruption,
@@ -110,3 +112,20 @@ def test_the_logs_of_a_failure_have_one_deadline(context: Any, area: UploadArea,
     warned(lambda number, text: None)
     with pytest.raises(HubError, match=r"build\.log"), TaskLogs(context):
         raise koji.BuildError("failed")
+
+
+def test_lines_on_stdout_only_if_asked_for(context: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """With `monitoring.task_logs: stdout` the lines of the logs are on stdout too; without it nothing is."""
+    context.task_id, context.method = 7, "buildArch"
+    with task_logs.TaskLogs(context, build_log=False) as logs:
+        logs.write("one", "state.log", lambda: "not copied\n")
+    context.config = AdjutantConfig.model_validate({"monitoring": {"task_logs": "stdout"}})
+    with task_logs.TaskLogs(context, build_log=False) as logs:
+        logs.write("two", "state.log", lambda: "copied\n")
+        logs.write("three", "state.log", lambda: "without its end")
+    out = capsys.readouterr().out.splitlines()  # structlog is not set up here and writes there too
+    records = [json.loads(line) for line in out if line.startswith("{")]
+    assert [(record["log"], record["line"]) for record in records] == [
+        ("state.log", "copied"),
+        ("state.log", "without its end"),
+    ]
