@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -22,18 +21,16 @@ from koji_adjutant.container.interface import ImageKeeper
 from koji_adjutant.control.start import start_control
 from koji_adjutant.errors import AdjutantError, ConfigurationError, SessionLost
 from koji_adjutant.hub.identity import HostIdentity, identify
-from koji_adjutant.hub.login import check_echo, connect, take_exclusive
-from koji_adjutant.hub.session import AdjutantSession
 from koji_adjutant.logs import KOJID_LOG_FILE, configure_logging
 from koji_adjutant.manager.assembly import Supplies, assemble
 from koji_adjutant.manager.host_manager import HostManager
-from koji_adjutant.manager.host_pool import Membership, join_configured
 from koji_adjutant.manager.loop_errors import Reaction
 from koji_adjutant.manager.notify import ServiceNotifier
 from koji_adjutant.manager.parts import LoopEnd, Parts
 from koji_adjutant.manager.process import apply_rlimits, exec_successor, go_to_background, set_topdir
 from koji_adjutant.manager.reload import LiveSettings
 from koji_adjutant.manager.service_state import ServiceState, ServiceView
+from koji_adjutant.manager.sign_in import Login, sign_in
 from koji_adjutant.manager.signals import SignalThread
 from koji_adjutant.manager.stopping import StopMode, stop, stop_mode
 from koji_adjutant.monitoring.measured_runtime import measured
@@ -45,14 +42,6 @@ from koji_adjutant.tasks.shared import SharedServices
 from koji_adjutant.tracing import start_tracing
 
 log = structlog.get_logger("koji_adjutant.daemon")
-
-
-@dataclass(frozen=True)
-class Login:
-    """A session that holds the exclusive lock of this host's name."""
-
-    session: AdjutantSession
-    interrupt: threading.Event
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,15 +63,7 @@ def _start(options: KojidOptions, config: AdjutantConfig) -> int:
     set_up_logs(options, config)
     for warning in options.warnings:
         log.warning("config.obsolete_option", text=warning)
-    member = join_configured(options, config)
-    if member is not None:
-        options = member.options
-    try:
-        login = _log_in(options)
-    except AdjutantError:
-        if member is not None:
-            member.leave(logged_out=True)
-        raise
+    login = sign_in(options, config, count_call)
     if options.foreground and options.skip_main:
         login.session.close()
         return 0
@@ -90,7 +71,7 @@ def _start(options: KojidOptions, config: AdjutantConfig) -> int:
         go_to_background()
     log.info("daemon.starting", stop=config.stop, runtime=config.runtime)
     apply_rlimits(options.rlimits)
-    return _Daemon(options, config, login, member).run()
+    return _Daemon(config, login).run()
 
 
 def set_up_logs(options: KojidOptions, config: AdjutantConfig) -> None:
@@ -100,35 +81,19 @@ def set_up_logs(options: KojidOptions, config: AdjutantConfig) -> None:
     )
 
 
-def _log_in(options: KojidOptions) -> Login:
-    interrupt = threading.Event()
-    session = connect(options, interrupt=interrupt, on_call=count_call)
-    try:
-        take_exclusive(session, options.force_lock)
-        check_echo(session)
-    except AdjutantError:
-        session.close()
-        raise
-    return Login(session, interrupt)
-
-
 class _Daemon:
     """What lives as long as the process: settings, runtime, manager, signals."""
 
-    def __init__(
-        self, options: KojidOptions, config: AdjutantConfig, login: Login, member: Membership | None = None
-    ) -> None:
-        self._settings = LiveSettings(options, config)
+    def __init__(self, config: AdjutantConfig, login: Login) -> None:
+        self._settings = LiveSettings(login.options, config)
         self._login = login
-        self._member = member
         self._notifier = ServiceNotifier()
 
     def run(self) -> int:
         """Adopt, take tasks until told to end, end; return the exit code. A failed start gives the lock back."""
         try:
             identity = identify(self._login.session, self._settings().options)
-            if self._member is not None:
-                self._member.check(identity)
+            self._login.check(identity)
             runtime = self._runtime(identity)
             manager, parts = self._assemble(identity, runtime)
             section = self._settings().config.monitoring
@@ -138,13 +103,12 @@ class _Daemon:
             control = start_control(self._settings().config, observer.view, manager, parts)
         except AdjutantError as error:
             self._login.session.close()
-            self._leave(logged_out=True)
+            self._login.leave(logged_out=True)
             if not self._settings().options.foreground:
                 log.exception("daemon.not_started", error=str(error))  # nobody reads stderr any more
             raise
         signals = self._take_signals(manager)
-        if self._member is not None:
-            self._member.claim.tell(manager.report_fatal)
+        self._login.tell(manager.report_fatal)
         try:
             end = manager.run()
             tell = self._notifier.restarting if end.reaction is Reaction.RESTART else self._notifier.stopping
@@ -159,17 +123,13 @@ class _Daemon:
             runtime.close()
             stop_tracing()
 
-    def _leave(self, *, logged_out: bool) -> None:
-        if self._member is not None:
-            self._member.leave(logged_out=logged_out)
-
     def _runtime(self, identity: HostIdentity) -> ImageKeeper:
         settings = self._settings()
         runtime = create_container_manager(
             settings.config,
             topdir=settings.options.topdir,
             worker=identity.worker_label,
-            epoch=0 if self._member is None else self._member.claim.epoch,
+            epoch=self._login.epoch,
         )
         health = runtime.health_check()
         for problem in health.problems:
@@ -236,7 +196,7 @@ class _Daemon:
         if end.reaction is Reaction.RESTART:
             exec_successor(locked=not logged_out)
         # A session that another took is not ours to close, and its name not to be fought for.
-        self._leave(logged_out=logged_out or mode is StopMode.ABANDON)
+        self._login.leave(logged_out=logged_out or mode is StopMode.ABANDON)
         if end.error is None:
             return 0
         if isinstance(end.error, AdjutantError):

@@ -23,7 +23,7 @@ def context(access=MountAccess.READABLE, **config):
         session=nothing,
         new_session=nothing,
         runtime=SimpleNamespace(mount_access=lambda: access),
-        journal=nothing,
+        journal=SimpleNamespace(remember=lambda _, act: act()),
         directory=nothing,
         shared=nothing,
     )
