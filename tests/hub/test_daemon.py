@@ -170,10 +170,16 @@ def test_missing_socket(site: Site) -> None:
     assert site.ends("--skip-main")[0] == 0
 
 
+def told(systemd: socket.socket, what: bytes) -> None:
+    """Wait until systemd is told `what`; it may hear of the daemon's state before."""
+    while not (message := systemd.recv(1000)).startswith(what):
+        assert message.startswith((b"STATUS=", b"WATCHDOG=1", b"EXTEND_TIMEOUT_USEC=")), message
+
+
 def test_name_taken(site: Site, systemd: socket.socket) -> None:
     """A second daemon of the name ends with kojid's words; the first goes on."""
     first = site.start()
-    assert systemd.recv(1000).startswith(b"READY=1")
+    told(systemd, b"READY=1")
     code, text = site.ends()
     assert code == 1
     assert "Unable to get lock. Trying using --force-lock" in text
@@ -185,7 +191,7 @@ def test_the_view_is_served(site: Site, systemd: socket.socket) -> None:
     site.port = free_port()
     site.write()
     site.start()
-    systemd.recv(1000)
+    told(systemd, b"READY=1")
     task = site.hub.make_task("sleep", [0])
     site.until(lambda: site.state(task) == "CLOSED", "the end")
     with requests.Session() as session:
@@ -200,7 +206,7 @@ def test_the_view_is_served(site: Site, systemd: socket.socket) -> None:
 def test_force_lock_ends_the_other_daemon(site: Site, systemd: socket.socket) -> None:
     """The one whose name was taken by force ends with 1 and the reason, and frees nothing."""
     first = site.start()
-    systemd.recv(1000)
+    told(systemd, b"READY=1")
     task = site.hub.make_task("sleep", [600])
     site.until(lambda: site.state(task) == "OPEN", "the start")
     second = site.start("--force-lock")
@@ -214,7 +220,7 @@ def test_force_lock_ends_the_other_daemon(site: Site, systemd: socket.socket) ->
 def test_sigterm_keeps_tasks(site: Site, systemd: socket.socket) -> None:
     """SIGTERM: exit 0 in less than five seconds, told to systemd, the task stays open, and the next daemon ends it."""
     child = site.start()
-    systemd.recv(1000)
+    told(systemd, b"READY=1")
     # Longer than the stop may take.
     task = site.hub.make_task("sleep", [8])
     site.until(lambda: site.state(task) == "OPEN", "the start")
@@ -222,7 +228,7 @@ def test_sigterm_keeps_tasks(site: Site, systemd: socket.socket) -> None:
     child.terminate()
     assert child.wait(PATIENCE) == 0
     assert time.monotonic() - before < 5.0
-    assert systemd.recv(1000).startswith(b"STOPPING=1")
+    told(systemd, b"STOPPING=1")
     assert site.state(task) == "OPEN"
     site.start()
     site.until(lambda: site.state(task) == "CLOSED", "the end")
@@ -231,7 +237,7 @@ def test_sigterm_keeps_tasks(site: Site, systemd: socket.socket) -> None:
 def test_sighup_reloads(site: Site, systemd: socket.socket) -> None:
     """SIGHUP reads adjutant.yaml again; with `free` in force SIGTERM gives the task back."""
     child = site.start()
-    systemd.recv(1000)
+    told(systemd, b"READY=1")
     task = site.hub.make_task("sleep", [600])
     site.until(lambda: site.state(task) == "OPEN", "the start")
     site.write("stop: [broken\n")
@@ -247,15 +253,15 @@ def test_sighup_reloads(site: Site, systemd: socket.socket) -> None:
 
 
 def test_sigusr1_restarts_when_idle(site: Site, systemd: socket.socket) -> None:
-    """SIGUSR1 waits for the running task, then the same process starts anew and takes tasks again."""
+    """SIGUSR1 waits for the running task, then the same process starts anew, as systemd is told, and takes tasks again."""
     child = site.start()
-    systemd.recv(1000)
+    told(systemd, b"READY=1")
     task = site.hub.make_task("sleep", [2])
     site.until(lambda: site.state(task) == "OPEN", "the start")
     child.send_signal(signal.SIGUSR1)
-    assert systemd.recv(1000).startswith(b"STOPPING=1")
+    told(systemd, b"RELOADING=1")
     assert site.state(task) == "CLOSED"
-    assert systemd.recv(1000).startswith(b"READY=1")
+    told(systemd, b"READY=1")
     assert child.poll() is None
     again = site.hub.make_task("sleep", [0])
     site.until(lambda: site.state(again) == "CLOSED", "the end")
@@ -264,7 +270,7 @@ def test_sigusr1_restarts_when_idle(site: Site, systemd: socket.socket) -> None:
 def test_shutdown_task_ends_the_daemon(site: Site, systemd: socket.socket) -> None:
     """A `shutdown` task: exit 0, running tasks go back to the hub (contract 2.13)."""
     child = site.start()
-    systemd.recv(1000)
+    told(systemd, b"READY=1")
     task = site.hub.make_task("sleep", [600])
     site.until(lambda: site.state(task) == "OPEN", "the start")
     site.hub.make_task("shutdown", [])
