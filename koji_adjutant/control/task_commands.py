@@ -155,7 +155,7 @@ def _no_log(services: Services, task: int, name: str | None) -> ControlError:
 def _goes_on(services: Services, task: int) -> bool:
     """Whether a log of the task may still grow; before adoption has ended nobody knows."""
     running = services.parts.table.get(task)
-    return not services.manager.adopted or (running is not None and not running.ended.is_set())
+    return not services.manager.adopted or (running is not None and running.goes_on)
 
 
 def _runs(services: Services, container: FoundContainer) -> bool:

@@ -24,6 +24,12 @@ class RunningTask:
     def task_id(self) -> int:
         return self.context.task_id
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is not over yet: it runs, or was left to the next daemon, which takes it up."""
+        interruption = self.context.interruption
+        return not self.ended.is_set() or (interruption.event.is_set() and not interruption.cancelled)
+
 
 class TaskTable:
     """All running tasks by id. Thread-safe: the main loop changes it, check-in, sweep and status read it."""

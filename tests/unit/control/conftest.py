@@ -16,6 +16,7 @@ import pytest
 from koji_adjutant.config.kojid_options import KojidOptions
 from koji_adjutant.config.model import AdjutantConfig
 from koji_adjutant.control.client import ControlClient
+from koji_adjutant.control.server import ControlServer
 from koji_adjutant.control.start import start_control
 from koji_adjutant.manager.assembly import Supplies, assemble
 from koji_adjutant.manager.host_manager import HostManager
@@ -24,6 +25,7 @@ from koji_adjutant.manager.readiness import Machine
 from koji_adjutant.manager.running import RunningTask
 from koji_adjutant.manager.starter import Settings
 from koji_adjutant.monitoring.observe import DaemonObserver
+from koji_adjutant.tasks.context import Interruption
 from koji_adjutant.tasks.progress import Progress
 from tests.support.manager_fakes import HUB_URL, IDENTITY, FakeHub, FakeRuntime, FakeSession
 
@@ -38,11 +40,12 @@ class Bench:
     parts: Parts
     client: ControlClient
     assembled: Callable[[], tuple[HostManager, Parts]]
+    server: ControlServer
 
     def run(self, task_id: int, **context: Any) -> RunningTask:
         """Put a task into the table, with a directory for its logs."""
         known = {"task_id": task_id, "method": "buildArch", "start_ts": 5.5, "awaited": frozenset(), "adopted": False}
-        known |= {"label": "", "progress": Progress(5.5, lambda _, make: make())}
+        known |= {"label": "", "progress": Progress(5.5, lambda _, make: make()), "interruption": Interruption()}
         task = RunningTask(SimpleNamespace(**known | context))  # type: ignore[arg-type] # as much of a context as is asked
         self.parts.table.add(task)
         self.logs(task_id)
@@ -94,7 +97,7 @@ def make_bench(directory: Path) -> Iterator[Callable[..., Bench]]:
         servers.append(server)
         path = config.control.path(directory)
         assert path is not None
-        return Bench(hub, runtime, manager, parts, ControlClient(path), assembled)
+        return Bench(hub, runtime, manager, parts, ControlClient(path), assembled, server)
 
     yield make
     for server in servers:

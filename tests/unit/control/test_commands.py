@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from koji_adjutant.control.client import NoDaemon
 from koji_adjutant.control.commands import COMMANDS, answering
 from koji_adjutant.control.peer import Peer
 from koji_adjutant.control.protocol import ControlError, Fault, Request
@@ -232,6 +233,25 @@ def test_a_log_is_followed_before_adoption_has_ended(bench: Any, following: Call
     task.ended.set()
     reader.join(10)
     assert reader.error is None
+
+
+def test_a_task_that_is_left_to_the_next_daemon_is_not_over(bench: Any, following: Callable[..., Any]) -> None:
+    """Who follows its log hears that the daemon stops, not that the log has ended; a cancelled task is over."""
+    left, cancelled = bench.run(7), bench.run(8)
+    readers = [following(bench.client, "log", task=task, follow=True) for task in (7, 8)]
+    for task, reader in zip((7, 8), readers, strict=True):
+        (bench.logs(task) / "build.log").write_bytes(b"one\n")
+        reader.wait_for(lambda pieces: text_of(pieces) == b"one\n")
+    left.context.interruption.stop()
+    cancelled.context.interruption.cancel("the hub says so")
+    for task in (left, cancelled):
+        task.ended.set()
+    readers[1].join(10)
+    assert readers[1].end == {"log": "build.log", "offset": 4}
+    assert readers[0].is_alive()
+    bench.server.stop()
+    readers[0].join(10)
+    assert isinstance(readers[0].error, NoDaemon)
 
 
 def test_shell_without_a_container(bench: Any) -> None:
