@@ -35,6 +35,7 @@ def machine(podman_host: None, tools_image: str, wheel: Path) -> Iterator[Machin
     try:
         image = machine_image()
         with Machine(image, shared) as booted:
+            booted.give(tools_image)
             shutil.copy(wheel, shared)
             pip = [f"{HOME}/bin/pip", "install", "--quiet", "--no-index", "--no-deps"]
             booted.run(*pip, str(shared / wheel.name))
