@@ -19,7 +19,15 @@ from pathlib import Path
 import structlog
 
 from koji_adjutant.buildroot.repo_proxy_download import CachedFile, Download, Fetch, join, open_part, open_whole, store
-from koji_adjutant.buildroot.repo_proxy_files import discard, packages, part_bytes, part_path, remove_remains, sync
+from koji_adjutant.buildroot.repo_proxy_files import (
+    discard,
+    packages,
+    part_bytes,
+    part_path,
+    remove_oldest,
+    remove_remains,
+    sync,
+)
 
 _log = structlog.get_logger(__name__)
 _SPARE_BYTES = 256 << 20
@@ -54,13 +62,17 @@ class PackageCache:
         remove_remains(directory)
         atexit.register(_flush, weakref.ref(self))
 
-    def open(self, url: str, fetch: Fetch) -> CachedFile | None:
+    def open(self, url: str, fetch: Fetch, *, anew: bool = False) -> CachedFile | None:
         """The file of `url`: from the cache, or fetched into it by `fetch` in a thread of its own.
 
+        `anew`: what the cache has is not what the repository's metadata promise; it is fetched again in its place.
         None: it cannot be cached (not there, no length, too large, disk full); the caller fetches it for itself.
         """
         name = hashlib.sha256(url.encode()).hexdigest()
         with self._lock:
+            if anew:
+                discard(self._directory / name[:2] / name)
+                self._running.pop(name, None)  # if it waits to be kept, that is before its successor, which replaces it
             found = open_whole(self._directory / name[:2] / name)
             if found is not None:
                 self.hits += 1
@@ -224,19 +236,9 @@ class PackageCache:
         return remains + self._remove(lacking - remains)
 
     def _remove(self, excess: int) -> int:
-        files = sorted(packages(self._directory))
-        removed = 0
-        for _, size, path in files:
-            if removed >= excess:
-                break
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                _log.warning("package_cache.not_evicted", path=str(path), error=str(error))
-                continue
-            removed += size
+        removed, left = remove_oldest(self._directory, excess)
         with self._lock:
-            self._bytes = sum(size for _, size, _ in files) - removed
+            self._bytes = left
         if removed:
             _log.info("package_cache.evicted", bytes=removed)
         return removed

@@ -12,6 +12,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import structlog
+
+_log = structlog.get_logger(__name__)
 _PART = ".part"
 _OWNER = re.compile(r"\.(\d+)-\d+\.part$")
 _REMAINS_AGE = 3600.0
@@ -46,6 +49,22 @@ def remove_remains(directory: Path) -> int:
                 path.unlink()
                 removed += size
     return removed
+
+
+def remove_oldest(directory: Path, excess: int) -> tuple[int, int]:
+    """Remove the least recently used packages until `excess` bytes are gone; returns the bytes removed and those left."""
+    files = sorted(packages(directory))
+    removed = 0
+    for _, size, path in files:
+        if removed >= excess:
+            break
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("package_cache.not_evicted", path=str(path), error=str(error))
+            continue
+        removed += size
+    return removed, sum(size for _, size, _ in files) - removed
 
 
 def discard(path: Path) -> None:

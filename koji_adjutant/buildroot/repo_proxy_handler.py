@@ -6,6 +6,7 @@ import contextlib
 import re
 import selectors
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -23,6 +24,21 @@ _IDLE = 600.0
 _RANGE = re.compile(r"bytes=(\d{1,18})-(\d{0,18})")
 
 
+class Mistrust:
+    """A task was given a damaged file: each URL is asked of its repository once more, whatever the cache has. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asked: set[str] = set()
+
+    def first_time(self, url: str) -> bool:
+        """Whether nobody has asked for `url` since the mistrust began."""
+        with self._lock:
+            first = url not in self._asked
+            self._asked.add(url)
+            return first
+
+
 class ProxyHandler(BaseHTTPRequestHandler):
     """Serves GET, HEAD and CONNECT for URLs below the task's repositories. One thread per connection."""
 
@@ -31,6 +47,7 @@ class ProxyHandler(BaseHTTPRequestHandler):
     allowed: Sequence[Location] = ()
     client: RepoClient
     cache: PackageCache | None = None
+    mistrust: Mistrust | None = None
 
     def do_GET(self) -> None:
         self._guarded(self._serve)
@@ -70,7 +87,8 @@ class ProxyHandler(BaseHTTPRequestHandler):
         """Serve from the cache, filling it; False if that cannot be."""
         if self.cache is None or self.command != "GET" or not is_immutable(location):
             return False
-        file = self.cache.open(location.url, lambda: self.client.whole_file(location.url))
+        anew = self.mistrust is not None and self.mistrust.first_time(location.url)
+        file = self.cache.open(location.url, lambda: self.client.whole_file(location.url, anew=anew), anew=anew)
         if file is None:
             return False
         with contextlib.closing(file):

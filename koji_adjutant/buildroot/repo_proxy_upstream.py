@@ -96,9 +96,9 @@ class RepoClient:
             _let_go(answer)
 
     @contextlib.contextmanager
-    def whole_file(self, url: str) -> Iterator[Answer | None]:
-        """The answer to a plain GET if it is the file, else None."""
-        with self.ask("GET", url, {}) as answer:
+    def whole_file(self, url: str, *, anew: bool = False) -> Iterator[Answer | None]:
+        """The answer to a plain GET if it is the file, else None. `anew`: not out of a cache on the way (RFC 9111, 5.2.1.4)."""
+        with self.ask("GET", url, {"Cache-Control": "no-cache"} if anew else {}) as answer:
             yield answer if answer.status == HTTPStatus.OK and not answer.headers.get("Content-Encoding") else None
 
     def tunnel(self, host: str, port: int) -> socket.socket:

@@ -73,16 +73,17 @@ PACKAGE_MANAGER_RULES = (
     _rule("scriptlet", Kind.PACKAGE, r"^Error in .* scriptlet\b|scriptlet failed, exit status", "a scriptlet failed"),
     # Lines with an address or a digest before the others: they are the evidence that a reader needs.
     _rule(
+        "damaged",
+        Kind.INFRASTRUCTURE,
+        # A package that was replaced under its name has another checksum, and mostly another size.
+        r"checksum doesn't match|Server reports Content-Length: .* but expected size is|Payload SHA.*ALT digest: BAD|cpio: ",
+        "damaged download",
+    ),
+    _rule(
         "transfer",
         Kind.INFRASTRUCTURE,
         r"Curl error \([0-9]+\)|^Librepo error|Status code: [45][0-9][0-9]\b",
         "download failed",
-    ),
-    _rule(
-        "damaged",
-        Kind.INFRASTRUCTURE,
-        r"checksum doesn't match|Payload SHA.*ALT digest: BAD|cpio: ",
-        "damaged download",
     ),
     _rule(
         "metadata",

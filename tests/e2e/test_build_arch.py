@@ -15,11 +15,12 @@ from xmlrpc.client import Fault
 import koji
 import pytest
 
-from tests.support.farm import Farm
+from tests.support.farm import TAG, Farm
 
 LOGS = {"root.log", "state.log", "build.log", "hw_info.log", "installed_pkgs.log", "mock_output.log", "mock_config.log"}
 LOGS |= {"dnf.log", "dnf.rpm.log", "dnf.librepo.log"}
 """What kojid with mock uploads (contract 4.0.4)."""
+RPM_LEAD = b"\xed\xab\xee\xdb"
 OWN = {"adjutant-env.json", "reproduce.sh"}
 ANY_STATUS_1 = "error building package (arch x86_64), mock exited with status 1; "
 ANY_STATUS_1 += "see build.log or root.log for more information"
@@ -262,6 +263,22 @@ def test_nothing_is_left(farm: Farm, built: Mapping[str, int]) -> None:
         return {info.labels["io.koji.adjutant.task"] for info in farm.containers()} - failed
 
     farm.until(lambda: not left(), "the end of the clean-up")
+
+
+def test_package_that_was_replaced_under_its_name(farm: Farm, samples: Mapping[str, Path]) -> None:
+    """A stale package in the cache costs an attempt of the first task that meets it, and no task its build."""
+    farm.stop()
+    rpms = [path for path in (farm.directory / "state/packages").glob("??/*") if path.read_bytes()[:4] == RPM_LEAD]
+    largest = max(rpms, key=lambda path: path.stat().st_size)
+    stale = b"\0" * largest.stat().st_size
+    largest.write_bytes(stale)
+    farm.repo_id = farm.hub.add_repo(TAG)
+    farm.start()
+    farm.closed(farm.build_arch(samples["noarch-data"]))
+    assert "damaged download" in next(line for line in farm.log_tail(1 << 20).splitlines() if "root.retried" in line)
+    farm.stop()
+    assert largest.read_bytes() != stale, "the next task has the new one"
+    farm.start()
 
 
 def _name_arch(path: str) -> str:

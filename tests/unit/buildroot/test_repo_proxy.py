@@ -100,6 +100,21 @@ def test_tasks_that_ask_at_once_share_one_download(
     assert asked_for(server, "/repo/a.rpm") == 1
 
 
+def test_package_replaced_under_its_name_is_fetched_anew_by_who_mistrusts_the_cache(
+    tmp_path: Path, proxy: RepoProxy, server: RepoServer, cache: PackageCache
+) -> None:
+    """A task whose attempt met a stale package gets the new one, once fetched, and leaves it to all others."""
+    url = f"{server.url}/repo/a.rpm"
+    assert ask(proxy.socket_path, url)[1] == PACKAGE
+    cache.flush()
+    (server.directory / "repo/a.rpm").write_bytes(b"signed" + PACKAGE)
+    with RepoProxy(tmp_path / "retry.sock", [f"{server.url}/repo"], cache=cache, mistrust_cache=True) as retry:
+        assert [ask(retry.socket_path, url)[1] for _ in range(2)] == [b"signed" + PACKAGE] * 2
+    cache.flush()
+    assert ask(proxy.socket_path, url)[1] == b"signed" + PACKAGE
+    assert asked_for(server, "/repo/a.rpm") == 2
+
+
 def test_metadata_that_changes_is_never_cached(proxy: RepoProxy, server: RepoServer) -> None:
     """repomd.xml is asked for each time and its new text arrives."""
     url = f"{server.url}/repo/repodata/repomd.xml"
