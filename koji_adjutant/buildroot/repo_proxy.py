@@ -19,7 +19,7 @@ from typing import Any, Self
 import structlog
 
 from koji_adjutant.buildroot.repo_proxy_cache import PackageCache
-from koji_adjutant.buildroot.repo_proxy_handler import Mistrust, ProxyHandler
+from koji_adjutant.buildroot.repo_proxy_handler import Asked, ProxyHandler
 from koji_adjutant.buildroot.repo_proxy_rules import parse_location, proxied_url
 from koji_adjutant.buildroot.repo_proxy_upstream import RepoClient
 from koji_adjutant.container.steps import BIN_DIR
@@ -44,9 +44,8 @@ def relay_command(port: int = PROXY_PORT, path: str = PROXY_SOCKET) -> list[str]
 class RepoProxy:
     """Serves URLs below `allowed` (absolute http and https URLs) on the unix socket `socket_path`.
 
-    `cache` keeps what never changes. `upstream_proxy` is the site's own proxy, `verify` whether (or the CA file against which)
-    certificates of repositories are checked. `mistrust_cache`: fetch each file once more, since one of the cache was not what
-    the repository has now. Thread-safe; `start` and `stop` are safe to repeat.
+    `cache` keeps what hardly ever changes. `upstream_proxy` is the site's own proxy, `verify` whether (or the CA file against
+    which) certificates of repositories are checked. Thread-safe; `start` and `stop` are safe to repeat.
 
     Raises:
         ConfigurationError: something in `allowed` is no http or https URL.
@@ -60,7 +59,6 @@ class RepoProxy:
         cache: PackageCache | None = None,
         upstream_proxy: str | None = None,
         verify: bool | str | Path = True,
-        mistrust_cache: bool = False,
     ) -> None:
         self.socket_path = socket_path
         self._handler = type(
@@ -70,7 +68,7 @@ class RepoProxy:
                 "allowed": [_prefix(url) for url in allowed],
                 "client": RepoClient(upstream_proxy, str(verify) if isinstance(verify, Path) else verify),
                 "cache": cache,
-                "mistrust": Mistrust() if mistrust_cache else None,
+                "asked": Asked(),
             },
         )
         self._lock = threading.Lock()

@@ -1,7 +1,7 @@
 """Packages that builds of this machine have fetched: a directory of files by URL, bounded in bytes.
 
-Only what never changes under its URL is kept. One download serves all that ask for it meanwhile, each at its own speed: a task
-that reads slowly holds up nobody. The directory may be deleted at any time, also while it is in use.
+Only what hardly ever changes under its URL is kept. One download serves all that ask for it meanwhile, each at its own speed: a
+task that reads slowly holds up nobody. The directory may be deleted at any time, also while it is in use.
 """
 
 from __future__ import annotations

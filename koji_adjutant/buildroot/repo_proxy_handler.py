@@ -7,6 +7,7 @@ import re
 import selectors
 import socket
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -24,19 +25,22 @@ _IDLE = 600.0
 _RANGE = re.compile(r"bytes=(\d{1,18})-(\d{0,18})")
 
 
-class Mistrust:
-    """A task was given a damaged file: each URL is asked of its repository once more, whatever the cache has. Thread-safe."""
+class Asked:
+    """How often a task has asked for each URL. Thread-safe.
+
+    Who asks for a whole file a second time did not like the first one: its repository has replaced it under its name, or it is
+    damaged here. librepo does so by itself when a checksum is not the one that the metadata promise.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asked: set[str] = set()
+        self._times: Counter[str] = Counter()
 
-    def first_time(self, url: str) -> bool:
-        """Whether nobody has asked for `url` since the mistrust began."""
+    def second_time(self, url: str) -> bool:
+        """Count; whether this was the second time: later ones get what that one brought."""
         with self._lock:
-            first = url not in self._asked
-            self._asked.add(url)
-            return first
+            self._times[url] += 1
+            return self._times[url] == 2
 
 
 class ProxyHandler(BaseHTTPRequestHandler):
@@ -47,7 +51,7 @@ class ProxyHandler(BaseHTTPRequestHandler):
     allowed: Sequence[Location] = ()
     client: RepoClient
     cache: PackageCache | None = None
-    mistrust: Mistrust | None = None
+    asked: Asked
 
     def do_GET(self) -> None:
         self._guarded(self._serve)
@@ -87,7 +91,7 @@ class ProxyHandler(BaseHTTPRequestHandler):
         """Serve from the cache, filling it; False if that cannot be."""
         if self.cache is None or self.command != "GET" or not is_immutable(location):
             return False
-        anew = self.mistrust is not None and self.mistrust.first_time(location.url)
+        anew = "Range" not in self.headers and self.asked.second_time(location.url)
         file = self.cache.open(location.url, lambda: self.client.whole_file(location.url, anew=anew), anew=anew)
         if file is None:
             return False

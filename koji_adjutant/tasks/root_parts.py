@@ -135,7 +135,7 @@ class RootParts:
         # Packages of an adopted task have run scripts in its tools: what those say now counts for this task alone.
         return ask() if self._context.adopted else self._context.shared.tools.get(plan.tools.digest, ask)
 
-    def proxy(self, plan: RootPlan, directory: Path, *, mistrust_cache: bool = False) -> RepoProxy | None:
+    def proxy(self, plan: RootPlan, directory: Path) -> RepoProxy | None:
         """Start the proxy that is the pair's only way out, if the configuration has one."""
         if not self._context.proxied:
             return None
@@ -147,7 +147,6 @@ class RootParts:
             [*plan.settings.repo_urls, *self._context.options.topurls, *external],
             cache=self._context.shared.package_cache,
             upstream_proxy=plan.settings.proxy,
-            mistrust_cache=mistrust_cache,
         )
         proxy.start()
         return proxy

@@ -28,7 +28,7 @@ from koji_adjutant.tasks.buildroot_record import BuildrootRecord, RepoTag
 from koji_adjutant.tasks.collect import copy_optional
 from koji_adjutant.tasks.context import TaskContext
 from koji_adjutant.tasks.root_parts import RootPlan
-from koji_adjutant.tasks.rpm_root import DAMAGED_DOWNLOAD, RootOpener
+from koji_adjutant.tasks.rpm_root import RootOpener
 from koji_adjutant.tasks.task_logs import TaskLogs
 from koji_adjutant.tracing import span
 
@@ -105,8 +105,6 @@ class RootWork:
             raise error
         if decision is Retry.LAST:
             journal.remember("lost-once", lambda: True)
-        if error.reason == "damaged":
-            journal.remember(DAMAGED_DOWNLOAD, lambda: True)
         self._context.log.warning("root.retried", attempt=attempt, reason=error.reason, error=str(error))
         journal.remember(f"attempt-{attempt}-over", lambda: True)
         for role in ("online", "tools", "task"):

@@ -33,8 +33,6 @@ from koji_adjutant.tasks.task_logs import TaskLogs
 from koji_adjutant.tasks.tools_choice import ToolsChoice, tools_line
 
 METADATA_BYTES = 1 << 30
-DAMAGED_DOWNLOAD = "damaged-download"
-"""In the journal when a package was not what its repository's metadata say: replaced there under its name, or damaged here."""
 
 
 class RootOpener:
@@ -72,8 +70,7 @@ class RootOpener:
         directory.mkdir(parents=True, exist_ok=True)
         prepared = self._prepared(self._parts.prepared_key(plan), attempt)
         self.close()
-        mistrust = self._context.journal.done(DAMAGED_DOWNLOAD)
-        self._proxy = self._parts.proxy(plan, directory / "proxy", mistrust_cache=mistrust)
+        self._proxy = self._parts.proxy(plan, directory / "proxy")
         name = f"adjutant-{self._context.identity.worker_label}-{self._context.task_id}-{self._random()}-{attempt}"
         image = prepared.reference if prepared else self._context.config.empty_image
         pair = create_pair(self._context.runtime, self._parts.request(plan, directory, name, image))

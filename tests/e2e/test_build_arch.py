@@ -266,7 +266,7 @@ def test_nothing_is_left(farm: Farm, built: Mapping[str, int]) -> None:
 
 
 def test_package_that_was_replaced_under_its_name(farm: Farm, samples: Mapping[str, Path]) -> None:
-    """A stale package in the cache costs an attempt of the first task that meets it, and no task its build."""
+    """A stale package in the cache is fetched again by the first task that meets it."""
     farm.stop()
     rpms = [path for path in (farm.directory / "state/packages").glob("??/*") if path.read_bytes()[:4] == RPM_LEAD]
     largest = max(rpms, key=lambda path: path.stat().st_size)
@@ -275,7 +275,7 @@ def test_package_that_was_replaced_under_its_name(farm: Farm, samples: Mapping[s
     farm.repo_id = farm.hub.add_repo(TAG)
     farm.start()
     farm.closed(farm.build_arch(samples["noarch-data"]))
-    assert "damaged download" in next(line for line in farm.log_tail(1 << 20).splitlines() if "root.retried" in line)
+    assert "root.retried" not in farm.log_tail(1 << 20)
     farm.stop()
     assert largest.read_bytes() != stale, "the next task has the new one"
     farm.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import socket
@@ -72,22 +73,24 @@ def asked_for(server: RepoServer, path: str) -> int:
     return sum(one == path for one, _ in server.requests)
 
 
-def test_package_is_fetched_once_and_then_comes_from_the_cache(proxy: RepoProxy, server: RepoServer) -> None:
-    """The second request of an immutable file does not reach the repository."""
-    for _ in range(2):
-        status, body, headers = ask(proxy.socket_path, f"{server.url}/repo/a.rpm")
-        assert (status, body) == (200, PACKAGE)
-        assert headers["Content-Length"] == str(len(PACKAGE))
+def test_package_is_fetched_once_and_then_comes_from_the_cache(
+    tmp_path: Path, proxy: RepoProxy, server: RepoServer, cache: PackageCache
+) -> None:
+    """The request of another task for an immutable file does not reach the repository."""
+    with RepoProxy(tmp_path / "other.sock", [f"{server.url}/repo"], cache=cache) as other:
+        for one in (proxy, other):
+            status, body, headers = ask(one.socket_path, f"{server.url}/repo/a.rpm")
+            assert (status, body) == (200, PACKAGE)
+            assert headers["Content-Length"] == str(len(PACKAGE))
     assert asked_for(server, "/repo/a.rpm") == 1
 
 
-def test_tasks_that_ask_at_once_share_one_download(
-    tmp_path: Path, proxy: RepoProxy, server: RepoServer, cache: PackageCache
-) -> None:
-    """Two proxies with one cache and many requests at once fetch a package once."""
+def test_tasks_that_ask_at_once_share_one_download(tmp_path: Path, server: RepoServer, cache: PackageCache) -> None:
+    """Many proxies with one cache that are asked at once fetch a package once."""
     results: list[bytes] = []
-    with RepoProxy(tmp_path / "other.sock", [f"{server.url}/repo"], cache=cache) as other:
-        sockets = [proxy.socket_path, other.socket_path] * 4
+    with contextlib.ExitStack() as stack:
+        proxies = [RepoProxy(tmp_path / f"{n}.sock", [f"{server.url}/repo"], cache=cache) for n in range(8)]
+        sockets = [stack.enter_context(one).socket_path for one in proxies]
         threads = [
             threading.Thread(target=lambda path=path: results.append(ask(path, f"{server.url}/repo/a.rpm")[1]))
             for path in sockets
@@ -100,18 +103,21 @@ def test_tasks_that_ask_at_once_share_one_download(
     assert asked_for(server, "/repo/a.rpm") == 1
 
 
-def test_package_replaced_under_its_name_is_fetched_anew_by_who_mistrusts_the_cache(
+def test_package_replaced_under_its_name_is_fetched_anew_for_who_asks_again(
     tmp_path: Path, proxy: RepoProxy, server: RepoServer, cache: PackageCache
 ) -> None:
-    """A task whose attempt met a stale package gets the new one, once fetched, and leaves it to all others."""
+    """A task that gets a stale package and asks again gets the new one, once fetched, and leaves it to all others."""
     url = f"{server.url}/repo/a.rpm"
     assert ask(proxy.socket_path, url)[1] == PACKAGE
     cache.flush()
     (server.directory / "repo/a.rpm").write_bytes(b"signed" + PACKAGE)
-    with RepoProxy(tmp_path / "retry.sock", [f"{server.url}/repo"], cache=cache, mistrust_cache=True) as retry:
-        assert [ask(retry.socket_path, url)[1] for _ in range(2)] == [b"signed" + PACKAGE] * 2
+    with RepoProxy(tmp_path / "other.sock", [f"{server.url}/repo"], cache=cache) as other:
+        found = [ask(other.socket_path, url)[1] for _ in range(4)]
+    assert found == [PACKAGE, *[b"signed" + PACKAGE] * 3]
     cache.flush()
-    assert ask(proxy.socket_path, url)[1] == b"signed" + PACKAGE
+    assert asked_for(server, "/repo/a.rpm") == 2
+    with RepoProxy(tmp_path / "third.sock", [f"{server.url}/repo"], cache=cache) as third:
+        assert ask(third.socket_path, url)[1] == b"signed" + PACKAGE
     assert asked_for(server, "/repo/a.rpm") == 2
 
 
