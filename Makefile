@@ -62,6 +62,7 @@ soak: setup
 
 bench: setup
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.page
 
 # The daemon in the foreground, on a hub that a lab.json describes: make builder LAB=STATE/etc/lab.json HOST=builder2
 builder: setup

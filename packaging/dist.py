@@ -19,8 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "koji-adjutant"
-BUILD_TOOLS = ("pip", "hatchling")
-"""What a source RPM needs besides to build and install wheels where the distribution has no such tools."""
+BUILD_TOOLS = ("pip", "hatchling", "shtab")
+"""What a source RPM needs besides, where the distribution has none: to build and install wheels, to write completions."""
 
 
 def version() -> str:

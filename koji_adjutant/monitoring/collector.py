@@ -34,6 +34,7 @@ class DaemonCollector:
         if view.check_in_age is not None:
             yield _gauge("check_in_age_seconds", "Seconds since the hub last answered a check-in.", view.check_in_age)
         yield _running(view)
+        yield _phase_ages(view)
         yield _disks(view)
 
 
@@ -48,6 +49,24 @@ def _running(view: DaemonView) -> Metric:
     running = Counter((task.method, "yes" if task.waiting else "no") for task in view.tasks)
     for (method, waiting), number in sorted(running.items()):
         family.add_metric([method, waiting], number)
+    return family
+
+
+def _phase_ages(view: DaemonView) -> Metric:
+    family = GaugeMetricFamily(
+        PREFIX + "phase_age_seconds",
+        "Seconds that the task longest in a phase has been in it; there while one is.",
+        labels=["method", "phase"],
+    )
+    ages: dict[tuple[str, str], float] = {}
+    for task in view.tasks:
+        # A parent waits for others, however long: what is stuck is a child, here or on another host.
+        if task.phases and not task.waiting:
+            phase = task.phases[-1]
+            age = max(0.0, view.now - phase.began)
+            ages[task.method, phase.name] = max(age, ages.get((task.method, phase.name), 0.0))
+    for (method, phase_name), age in sorted(ages.items()):
+        family.add_metric([method, phase_name], age)
     return family
 
 

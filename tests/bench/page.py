@@ -47,7 +47,12 @@ def main() -> int:
             print(f"bytes of page, styles and scripts: {weight(address)}")
             times, series = scrape(address, 20)
             print(f"scrape, {RUNNING} tasks run and {ENDED} have: {statistics.median(times):.1f} ms, {series} series")
-            print(f"status as JSON: {statistics.median(ask(address + '/api/status', 20)):.1f} ms")
+            for what, path in (
+                ("the page itself", "/"),
+                ("its styles", "/static/page.css"),
+                ("status as JSON", "/api/status"),
+            ):
+                print(f"{what}, the server's part: {statistics.median(ask(address + path, 20)):.1f} ms")
             behind = follow(browser, address, daemon)
             print(f"live log of 1 MB/s for {LOG_SECONDS} s: last line seen {behind:.0f} ms after it was written")
     return 0
@@ -78,7 +83,10 @@ def count_tasks() -> None:
 
 
 def paint(browser: Browser, address: str) -> tuple[float, float]:
-    """Open the page in a fresh profile; return milliseconds to the first paint and to all tasks."""
+    """Open the page in a fresh profile; return milliseconds from its address to the first paint and to all tasks.
+
+    The browser runs already: its start is nobody's page.
+    """
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.goto(address)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from koji_adjutant.cli.manual import man_pages
 from koji_adjutant.minihub import MiniHub
 from tests.distro.make import Distro
 from tests.system.machine_image import ROOT
@@ -22,6 +23,11 @@ from tests.system.machine_image import ROOT
 pytestmark = [pytest.mark.podman, pytest.mark.distro, pytest.mark.system]
 HOST = "builder"
 ADJUTANT = "runtime: memory\nmonitoring: {listen: 'off'}\n"
+COMPLETIONS = (
+    "/usr/share/bash-completion/completions/koji-adjutant",
+    "/usr/share/zsh/site-functions/_koji-adjutant",
+    "/usr/share/fish/vendor_completions.d/koji-adjutant.fish",
+)
 LIMIT = 300
 
 
@@ -134,6 +140,13 @@ def test_rpm_is_installed_and_starts(rpms: Path, distro: Distro, tools_image: st
         install = ["dnf", "-q", "-y", "--repofrompath=distro,file:///repo", "--repo=distro", "--nogpgcheck", "install"]
         packages = [f"/rpms/{path.name}" for path in rpms.glob("*.rpm") if not path.name.endswith(".src.rpm")]
         run(*inside, *install, *packages)
+        files = set(run(*inside, "rpm", "-ql", "koji-adjutant").split())
+        pages = {
+            path.rpartition("/")[2].removesuffix(".gz") for path in files if path.startswith("/usr/share/man/man1/")
+        }
+        assert pages == set(man_pages())
+        assert set(COMPLETIONS) <= files
+        assert "_shtab" in run(*inside, "cat", COMPLETIONS[0])
         assert run(*inside, "rpm", "-V", "koji-adjutant", "koji-adjutant-kojid") == ""
         assert "koji-adjutant-kojid" in run(*inside, "rpm", "-q", "--whatprovides", "koji-builder")
         assert "bundled(python3dist(koji))" in run(*inside, "rpm", "-q", "--provides", "koji-adjutant")
