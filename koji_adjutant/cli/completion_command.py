@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from koji_adjutant.errors import AdjutantError
 
@@ -44,7 +45,8 @@ def script(shell: str) -> str:
         import shtab
     except ImportError as error:
         raise AdjutantError(
-            "shtab is not installed, which writes completions", resolution="pip install 'koji-adjutant[completion]'"
+            "shtab is not installed, which writes completions",
+            resolution=f"{Path(sys.executable).parent}/pip install shtab, or take the completions of the RPM.",
         ) from error
     parser = full_parser()
     for action in actions(parser):

@@ -48,7 +48,7 @@ away fails and removes nothing.
 **image prepare** has the images of a tag's newest repo made in the background, as the first build of that repo would,
 so that this one starts from them too.
 
-Completion: `koji-adjutant completion bash`, `zsh` or `fish`; needs shtab (`pip install 'koji-adjutant[completion]'`).
+Completion: `koji-adjutant completion bash`, `zsh` or `fish`; needs shtab, as `pip install shtab` of the environment gives it.
 Packages install what `make man` writes to `build/man` and `build/completion`.
 """
 
