@@ -11,7 +11,7 @@ from koji_adjutant.container.interface import ImageKeeper
 from koji_adjutant.container.static_tools import static_directory
 from koji_adjutant.errors import ConfigurationError
 
-CHOICES = ("podman", "memory")
+CHOICES = ("podman", "memory", "kubernetes")
 """Values of `runtime` that this version can serve."""
 SECCOMP_PROFILE = Path(__file__).parent / "seccomp.json"
 """The profile that comes with the project: ENOSYS for unknown calls, whatever the runtime's own default says."""

@@ -21,6 +21,7 @@ from koji_adjutant.container.kubernetes_state import start_obstacle, state_of, u
 from koji_adjutant.container.kubernetes_volumes import Fill
 from koji_adjutant.container.kubernetes_watch import PodWatches
 from koji_adjutant.container.pod_put import PutEntry
+from koji_adjutant.container.start_notes import say
 from koji_adjutant.errors import ContainerError, ContainerLost, ContainerTimeout, RuntimeUnavailable
 
 UNSCHEDULABLE_SECONDS = 20.0
@@ -115,11 +116,14 @@ class PodStarter:
                         return
                 elif error.reason != "quota":
                     raise
-                if self._clock() > give_up:
+                # A quota is waited for as long as it takes: no package is to blame, and who cancels the task drops the pod.
+                if error.reason != "quota" and self._clock() > give_up:
                     raise
                 if error.reason == "quota":
                     _log.warning("pod.waits_for_quota", pod=name, namespace=pending.plan.namespace, said=error.message)
+                    say(f"waits for the quota of namespace {pending.plan.namespace}: {error.message}")
             else:
+                say("")
                 if made.get("kind") == "Pod":
                     self._watches.of(pending.plan.namespace).note(made)
                 if not pending.dropped:
@@ -180,11 +184,14 @@ class _Judge:
     def _no_node(self, pod: Mapping[str, Any]) -> ContainerError | None:
         found = unschedulable(pod, self._name)
         if found is None:
+            if self._homeless is not None:
+                say("")
             self._homeless = None
             return None
         if self._homeless is None:
             self._homeless = self._clock()
             _log.warning("pod.unschedulable", pod=self._ref.pod, said=found.details)
+            say(f"{found.brief}: {found.details}")
         return found if self._clock() - self._homeless > UNSCHEDULABLE_SECONDS else None
 
 

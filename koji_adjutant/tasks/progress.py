@@ -95,6 +95,10 @@ class Progress:
             if what.startswith(beginning):
                 self.enter(phase)
 
+    def waits(self, text: str) -> None:
+        """The start of its container waits for this; empty: for nothing any more."""
+        self._set(doing=text or (self._begun[-1] if self._begun else ""))
+
     def in_container(self, name: str) -> None:
         """The task works in this container."""
         self._set(container=name)

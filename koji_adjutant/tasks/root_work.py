@@ -106,6 +106,9 @@ class RootWork:
         if decision is Retry.LAST:
             journal.remember("lost-once", lambda: True)
         self._context.log.warning("root.retried", attempt=attempt, reason=error.reason, error=str(error))
+        if self._context.runtime.mount_access() is MountAccess.COPIED:
+            # Of a container elsewhere nobody on this machine can tell what became of it.
+            self._logs.note(f"attempt {attempt} has failed, another follows: {error}")
         journal.remember(f"attempt-{attempt}-over", lambda: True)
         for role in ("online", "tools", "task"):
             for info in self._context.runtime.list_managed(self._context.labels(role)):

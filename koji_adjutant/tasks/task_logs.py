@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +12,7 @@ import structlog
 
 from koji_adjutant import __version__
 from koji_adjutant.buildroot.step_logs import StepLogs
+from koji_adjutant.container.start_notes import heard_by
 from koji_adjutant.errors import HubError
 from koji_adjutant.hub.log_spool import LogSpool
 from koji_adjutant.hub.log_uploader import LogUploader
@@ -19,6 +21,8 @@ from koji_adjutant.tasks.log_lines import LogLines
 
 log = structlog.get_logger(__name__)
 
+START_LOG = "start.log"
+"""Why containers did not start at once, or had to be made anew; no such log where all went well."""
 FINISH_SECONDS = 1800.0
 """How long the rest of the logs of a task that failed may take; of one that succeeded, until somebody is told of it."""
 
@@ -42,8 +46,10 @@ class TaskLogs:
             timestamps=context.options.log_timestamps,
             on_lost=lambda: context.interruption.cancel("the hub says that this host does not own the task any more"),
         )
+        self._hearing = ExitStack()
 
     def __enter__(self) -> Self:
+        self._hearing.enter_context(heard_by(self.note))
         if self._build_log:
             self.write("build-log-head", "build.log", lambda: f"koji-adjutant {__version__}\n")
         self._uploader.start()
@@ -52,6 +58,7 @@ class TaskLogs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._hearing.close()
         try:
             if error is not None and not self._context.interruption.event.is_set():
                 self._uploader.finish(time.monotonic() + FINISH_SECONDS)
@@ -84,6 +91,12 @@ class TaskLogs:
         self._context.progress.state(text)
         self.steps.line(f"state:{text}", "state.log", lambda: f"{_stamp(time.time())} - {text}\n")
         self.steps.line(f"mock_output:{text}", "mock_output.log", lambda: f"{text}\n")
+
+    def note(self, text: str) -> None:
+        """Say what the container's start waits for, in a log that is there for it only, and on the page; empty: nothing."""
+        self._context.progress.waits(text)
+        if text:
+            self.steps.line(f"start:{text}", START_LOG, lambda: f"{_stamp(time.time())} - {text}\n")
 
     def tail(self, log: str, size: int) -> bytes:
         """Return the last `size` bytes of a log, fewer if it is shorter."""

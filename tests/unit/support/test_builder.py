@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -33,15 +34,19 @@ def test_kojid_reads_what_is_written(tmp_path: Path) -> None:
     assert options.allowed_scms == "192.0.2.7*:/git/*:no:"
 
 
-@pytest.mark.parametrize("runtime", ["podman", "kubernetes"])
-def test_adjutant_reads_what_is_written(tmp_path: Path, runtime: str) -> None:
-    """The test images are the tools image; the socket is that of the service started for it."""
+@pytest.mark.parametrize(
+    ("runtime", "section"),
+    [("podman", {"socket": "unix:///run/x.sock"}), ("kubernetes", {"runner_image": "localhost/r:1"})],
+)
+def test_adjutant_reads_what_is_written(tmp_path: Path, runtime: str, section: Mapping[str, str]) -> None:
+    """The test images are the tools image; the runtime has what was started or loaded for it."""
     path = tmp_path / "adjutant.yaml"
-    path.write_text(adjutant_yaml(runtime, Images("localhost/t:1", "localhost/e:1"), "unix:///run/x.sock", tmp_path))
+    path.write_text(adjutant_yaml(runtime, Images("localhost/t:1", "localhost/e:1"), section, tmp_path))
     config = load_adjutant_config({"ADJUTANT_CONFIG": str(path)})
     assert config.runtime == runtime
     assert config.images.tools == "localhost/t:1"
     assert (config.podman.socket == "unix:///run/x.sock") == (runtime == "podman")
+    assert (config.kubernetes.runner_image == "localhost/r:1") == (runtime == "kubernetes")
 
 
 def test_unknown_host_is_named() -> None:

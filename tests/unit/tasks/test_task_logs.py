@@ -13,12 +13,14 @@ import koji
 import pytest
 
 from koji_adjutant.config.model import AdjutantConfig
+from koji_adjutant.container.start_notes import say
 from koji_adjutant.errors import DaemonStopping, HubError
 from koji_adjutant.hub.session import AdjutantSession
 from koji_adjutant.tasks import task_logs
 from koji_adjutant.tasks.context import Interruption
 from koji_adjutant.tasks.journal import Journal
-from koji_adjutant.tasks.task_logs import TaskLogs
+from koji_adjutant.tasks.progress import Progress
+from koji_adjutant.tasks.task_logs import START_LOG, TaskLogs
 from tests.support.xmlrpc_hub import TinyHub, UploadArea
 
 DIRECTORY = "tasks/7/7"
@@ -129,3 +131,25 @@ def test_lines_on_stdout_only_if_asked_for(context: Any, capsys: pytest.CaptureF
         ("state.log", "copied"),
         ("state.log", "without its end"),
     ]
+
+
+def test_what_a_start_waits_for_is_told_once(context: Any) -> None:
+    """In a log of its own that is there for it only, and on the page until it is over; nobody hears it after the task."""
+    context.progress = Progress(0.0, lambda _, make: make())
+    with TaskLogs(context) as logs:
+        for _ in range(2):
+            say("waits for the quota few")
+        assert context.progress.look().doing == "waits for the quota few"
+        say("")
+        assert context.progress.look().doing == ""
+        assert logs.tail(START_LOG, 1000).decode().count("waits for the quota few\n") == 1
+    say("later")
+    assert context.progress.look().doing == ""
+
+
+def test_a_task_whose_containers_start_has_no_log_of_that(context: Any) -> None:
+    """So nothing is different from a task under kojid."""
+    context.progress = Progress(0.0, lambda _, make: make())
+    with TaskLogs(context) as logs:
+        say("")
+        assert not logs.tail(START_LOG, 1000)
