@@ -30,6 +30,7 @@ from koji_adjutant.container.steps import BIN_DIR
 from koji_adjutant.errors import CapabilityMissing, ContainerError
 
 SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+GRACE_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ def pod_manifest(plan: PodPlan, site: PodSite) -> PodManifest:
     volumes = pod_volumes(plan, site, metadata["labels"])
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
+        # Nothing in it needs time to end: who evicts it learns soon that it is gone, and so do we.
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
         "activeDeadlineSeconds": site.settings.active_deadline,
         "containers": [_container(plan, site, planned, volumes.mounts[planned.name]) for planned in plan.containers],
         "volumes": list(volumes.volumes),

@@ -49,6 +49,9 @@ def state_of(pod: Mapping[str, Any] | None, container: str) -> ContainerState:
         return ContainerState(ContainerStatus.EXITED, _code(ended), reason=lost)
     if ended:
         word = str(ended.get("reason") or "")
+        if word != "OOMKilled" and (pod.get("metadata") or {}).get("deletionTimestamp"):
+            # Somebody takes the pod away: that, and not the signal its containers got, is why they ended.
+            word = loss_reason(pod)
         return ContainerState(ContainerStatus.EXITED, _code(ended), word == "OOMKilled", word)
     if status.get("phase") in {"Failed", "Succeeded"}:
         return ContainerState(ContainerStatus.EXITED, reason=str(status.get("reason") or status["phase"]))
