@@ -6,13 +6,14 @@ raised in kojid's words, or as infrastructure where nothing of the spec has run 
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from koji_adjutant.buildroot import commands, verdicts
 from koji_adjutant.buildroot.buildrequires import Action, RequiresLoop, dynamic_loop, static_loop
@@ -39,6 +40,9 @@ class BuildLogs(Protocol):
 
     def tail(self, log: str, size: int) -> bytes:
         """Return the end of a log."""
+
+    def remember(self, name: str, make: Callable[[], Any]) -> Any:
+        """Return what was recorded under `name`, in an earlier run of the task too, or record what `make` returns (JSON)."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ class RpmBuild:
         while loop.action is not Action.BUILD:
             argv = commands.build_srpm(self._root.settings, spec)
             status = self._build_step(f"rpmbuild-bs-{loop.rounds + 1}", argv, Phase.BUILD_SRPM)
-            path, requires = self._written_srpm(".src.rpm")
+            path, requires = self._written_srpm(".src.rpm", f"bs-{loop.rounds + 1}")
             loop = self._next(loop, status, path, requires, "builddep")
         return commands.has_dynamic_requires(requires), loop.satisfied
 
@@ -134,7 +138,9 @@ class RpmBuild:
         while loop.action is not Action.BUILD:
             argv = commands.generate_buildrequires(self._root.settings, spec, first=loop.rounds == 0)
             status = self._build_step(f"rpmbuild-br-{loop.rounds + 1}", argv, Phase.GENERATE, may_miss=True)
-            path, requires = self._written_srpm(commands.BUILDREQS_SUFFIX) if status.exit_code else ("", frozenset())
+            path, requires = "", frozenset()
+            if status.exit_code:
+                path, requires = self._written_srpm(commands.BUILDREQS_SUFFIX, f"br-{loop.rounds + 1}")
             loop = self._next(loop, status, path, requires, "dynamic-builddep")
 
     def _next(
@@ -147,16 +153,29 @@ class RpmBuild:
 
     def _install(self, step: str, path: str) -> bool:
         """Install what a source package requires; return whether that changed the root."""
-        if self._root.ask_tools(satisfied_command(self._root.layout, [path]))[0] == 0:
+        ask = satisfied_command(self._root.layout, [path])
+        if not self._remember(f"{step}-needed", lambda: self._root.ask_tools(ask)[0] != 0):
             return False
-        before = package_set(self._root.installed())
+        before = self._remember(f"{step}-before", self._packages)
         status = self._root.install_requires(step, [path])
         if not status.ok:
             raise self._failed(Phase.BUILDDEP, status, ROOT_LOG, f"builddep {path}")
-        return package_set(self._root.installed()) != before
+        return bool(self._remember(f"{step}-changed", lambda: self._packages() != before))
 
-    def _written_srpm(self, suffix: str) -> tuple[str, frozenset[str]]:
+    def _packages(self) -> str:
+        """Return what stands for the set of installed packages."""
+        return hashlib.sha256(repr(sorted(package_set(self._root.installed()))).encode()).hexdigest()
+
+    def _remember(self, name: str, make: Callable[[], Any]) -> Any:
+        """Keep what was seen in this root at this place: a run that adopts the task finds the root further on."""
+        return self._logs.remember(f"{self._root.pair.task.name}:{name}", make)
+
+    def _written_srpm(self, suffix: str, name: str) -> tuple[str, frozenset[str]]:
         """Find the source package that rpmbuild has just written; return its path in the root and its requires."""
+        path, requires = self._remember(f"written-{name}", lambda: self._read_srpm(suffix))
+        return path, frozenset(requires)
+
+    def _read_srpm(self, suffix: str) -> tuple[str, list[str]]:
         entries = self._root.list_files(commands.SRPMS)
         names = sorted(entry.name for entry in entries if entry.is_regular and entry.name.endswith(suffix))
         if len(names) != 1:
@@ -170,7 +189,7 @@ class RpmBuild:
                 f"{names[0]}, written by rpmbuild, cannot be read", operation=Operation.BUILD, arch=self._request.arch
             )
             raise failure(verdict)
-        return path, commands.parse_requires(output.decode("utf-8", "surrogateescape"))
+        return path, sorted(commands.parse_requires(output.decode("utf-8", "surrogateescape")))
 
     def _report_installed(self) -> None:
         with self._state("Outputting list of installed packages"):

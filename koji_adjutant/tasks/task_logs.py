@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import structlog
 
@@ -91,6 +91,10 @@ class TaskLogs:
         self._context.progress.state(text)
         self.steps.line(f"state:{text}", "state.log", lambda: f"{_stamp(time.time())} - {text}\n")
         self.steps.line(f"mock_output:{text}", "mock_output.log", lambda: f"{text}\n")
+
+    def remember(self, name: str, make: Callable[[], Any]) -> Any:
+        """See `Journal.remember` of the task."""
+        return self._context.journal.remember(name, make)
 
     def note(self, text: str) -> None:
         """Say what the container's start waits for, in a log that is there for it only, and on the page; empty: nothing."""

@@ -12,7 +12,7 @@ import koji
 import pytest
 
 from tests.support.farm import Farm
-from tests.support.farm_fixtures import MakeFarm
+from tests.support.farm_fixtures import MakeFarm, MakeSource, spec_text
 from tests.support.podman_host import PodmanService
 
 TICKS = 15
@@ -65,6 +65,21 @@ def test_three_deaths(slow: tuple[Farm, int]) -> None:
         farm.start()
         _wait_for_tick(farm, task, tick)
     _whole(farm, task)
+
+
+def test_rounds_of_build_requires_are_not_forgotten(make_farm: MakeFarm, make_source: MakeSource) -> None:
+    """Killed in each round of %generate_buildrequires: what an earlier round found stays true though the root is further on."""
+    asks = "%generate_buildrequires\necho zlib-devel\n[ ! -e /usr/include/zlib.h ] || { sleep 5; echo popt-devel; }\n"
+    asks += "[ ! -e /usr/include/popt.h ] || { sleep 5; echo m4; }\n"
+    text = spec_text("rounds", "m4 --version").replace("%build\n", f"%prep\n%setup -q -c -T\n\n{asks}\n%build\n")
+    farm = make_farm()
+    farm.start()
+    task = farm.build_arch(make_source("rounds", text), "noarch")
+    for rounds in (1, 2):
+        farm.until(lambda wanted=rounds: farm.text(task, "build.log").count("+ sleep 5") >= wanted, f"round {rounds}")
+        farm.kill()
+        farm.start()
+    farm.closed(task)
 
 
 def test_restart_by_signal(make_farm: MakeFarm, samples: Mapping[str, Path]) -> None:

@@ -100,6 +100,7 @@ def _configuration(site: Site) -> list[Mapping[str, Any]]:
         "static_dir": "/usr/lib/koji-adjutant/static",
         "kubernetes": section,
         "images": {"tools": site.tools_image, "bootstrap": "off"},
+        "control": {"socket": "/tmp/control.sock"},
         "monitoring": {"listen": "0.0.0.0:9745", "token_file": f"{SECRETS}/monitoring-token"},
         "hosts": [{"name": name, "user": name, "password_file": f"{SECRETS}/{name}"} for name in site.hub.passwords],
     }
