@@ -70,7 +70,6 @@ def _build(
         tasks = [hub.build(sources[name], str(lab["target"]), {"scratch": True}) for name in names]
         return run(deployment, tasks, _state(hub), replicas, options.timeout, _say), tasks
     finally:
-        (Path.cwd() / "replicas.log").write_text(deployment.logs())
         deployment.delete(objects)
 
 
