@@ -138,7 +138,7 @@ class RpmBuild:
         while loop.action is not Action.BUILD:
             argv = commands.generate_buildrequires(self._root.settings, spec, first=loop.rounds == 0)
             status = self._build_step(f"rpmbuild-br-{loop.rounds + 1}", argv, Phase.GENERATE, may_miss=True)
-            path, requires = "", frozenset()
+            path, requires = "", frozenset[str]()
             if status.exit_code:
                 path, requires = self._written_srpm(commands.BUILDREQS_SUFFIX, f"br-{loop.rounds + 1}")
             loop = self._next(loop, status, path, requires, "dynamic-builddep")

@@ -11,8 +11,6 @@ from koji_adjutant.container.interface import ImageKeeper
 from koji_adjutant.container.static_tools import static_directory
 from koji_adjutant.errors import ConfigurationError
 
-CHOICES = ("podman", "memory", "kubernetes")
-"""Values of `runtime` that this version can serve."""
 SECCOMP_PROFILE = Path(__file__).parent / "seccomp.json"
 """The profile that comes with the project: ENOSYS for unknown calls, whatever the runtime's own default says."""
 
@@ -32,7 +30,7 @@ def create_container_manager(
     `epoch` is that of its claim to the host name, 0 without one.
 
     Raises:
-        ConfigurationError: a runtime this version lacks, or a socket it cannot use; names setting, value and choices.
+        ConfigurationError: a socket it cannot use, or what the runtime cannot do without; names setting and value.
     """
     if config.runtime == "podman":
         return _podman(config, environ, os.geteuid() if uid is None else uid)
@@ -40,13 +38,7 @@ def create_container_manager(
         from koji_adjutant.container.memory_manager import MemoryManager
 
         return MemoryManager()
-    if config.runtime in CHOICES:
-        return _kubernetes(config, topdir, worker, epoch)
-    raise ConfigurationError(
-        f"runtime is {config.runtime!r}, which this version cannot serve",
-        details=f"choices: {', '.join(CHOICES)}",
-        resolution="Set `runtime` in adjutant.yaml (or ADJUTANT_CONTAINER_RUNTIME) to one of them.",
-    )
+    return _kubernetes(config, topdir, worker, epoch)
 
 
 def _podman(config: AdjutantConfig, environ: Mapping[str, str], uid: int) -> ImageKeeper:

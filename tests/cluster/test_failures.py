@@ -32,7 +32,7 @@ from tests.support.farm_fixtures import MakeSource, spec_text
 from tests.support.free_port import free_port
 from tests.support.git_server import reachable_address
 
-DAEMON = (sys.executable, "-m", "tests.support.cluster_daemon")
+DAEMON = (sys.executable, "-m", "tests.support.idle_machine_daemon")
 PROMPT = 30.0
 """Seconds within which a reason must be told."""
 TICKS = "for n in $(seq {count}); do echo tick-$n; sleep 0.25; done"

@@ -21,7 +21,7 @@ from tests.support.farm import HOST, Farm
 from tests.support.farm_fixtures import MakeSource, spec_text
 from tests.support.git_server import reachable_address
 
-DAEMON = (sys.executable, "-m", "tests.support.cluster_daemon")
+DAEMON = (sys.executable, "-m", "tests.support.idle_machine_daemon")
 OTHER = "builder2"
 SECONDS = 120.0
 

@@ -23,7 +23,7 @@ from tests.support import cluster
 from tests.support.farm import Farm
 from tests.support.git_server import GitServer, reachable_address
 
-DAEMON = (sys.executable, "-m", "tests.support.cluster_daemon")
+DAEMON = (sys.executable, "-m", "tests.support.idle_machine_daemon")
 test_packages_are_built = hidden.test_packages_are_built
 test_a_failure_is_the_packager_s = hidden.test_a_failure_is_the_packager_s
 test_sources_come_from_git = hidden.test_sources_come_from_git

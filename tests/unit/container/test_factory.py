@@ -6,7 +6,6 @@ import pytest
 
 from koji_adjutant.config.adjutant import AdjutantConfig
 from koji_adjutant.config.images import ImagesSection
-from koji_adjutant.container import factory
 from koji_adjutant.container.factory import create_container_manager
 from koji_adjutant.container.image_policy import allowed_image, pull_policy, tools_image
 from koji_adjutant.container.interface import MountAccess, PullPolicy
@@ -25,17 +24,8 @@ def test_runtimes():
     assert isinstance(create_container_manager(_config(runtime="podman"), {}, 0), PodmanManager)
 
 
-def test_unsupported_runtime():
-    """A runtime that cannot be served is named with setting and choices."""
-    with pytest.raises(ConfigurationError) as caught:
-        create_container_manager(_config(runtime="kubernetes"))
-    text = str(caught.value)
-    assert all(word in text for word in ("runtime", "kubernetes", "podman", "memory"))
-
-
-def test_cluster_is_not_served_yet(monkeypatch, tmp_path):
-    """Where it is, its manager is made without a request; what it cannot do without is named first."""
-    monkeypatch.setattr(factory, "CHOICES", ("podman", "memory", "kubernetes"))
+def test_cluster(tmp_path):
+    """Its manager is made without a request; what it cannot do without is named first."""
     with pytest.raises(ConfigurationError, match=r"kubernetes\.runner_image"):
         create_container_manager(_config(runtime="kubernetes"))
     section = {"runner_image": "koji-adjutant", "config": str(tmp_path / "nosuch")}
