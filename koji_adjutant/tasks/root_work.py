@@ -21,7 +21,7 @@ from koji_adjutant.buildroot.provenance import Provenance, buildroot_list
 from koji_adjutant.buildroot.root import DNF_LOGS, Root
 from koji_adjutant.container.interface import ImageInfo, MountAccess
 from koji_adjutant.container.steps import BIN_DIR
-from koji_adjutant.errors import ContainerError, HubError, SessionLost
+from koji_adjutant.errors import ContainerError, HubError, RuntimeUnavailable, SessionLost
 from koji_adjutant.metrics import PHASE_SECONDS
 from koji_adjutant.tasks.attempts import Retry, backoff, retry
 from koji_adjutant.tasks.buildroot_record import BuildrootRecord, RepoTag
@@ -33,6 +33,8 @@ from koji_adjutant.tasks.task_logs import TaskLogs
 from koji_adjutant.tracing import span
 
 Result = TypeVar("Result")
+AWAY_SECONDS = 5.0
+"""Between two looks at a cluster whose API server does not answer."""
 OF_RUNTIME = frozenset({"/etc/hosts", "/etc/resolv.conf"})
 """In a root with a network the runtime provides them, fit for its network."""
 
@@ -88,6 +90,9 @@ class RootWork:
                     try:
                         return self._attempt(plan, attempt, work, bring)
                     except ContainerError as error:
+                        if self._waits_for_runtime(error):
+                            # As a daemon that adopts the task would: what is there is found again.
+                            continue
                         self._give_up(error, attempt)
                 attempt += 1
         finally:
@@ -96,6 +101,14 @@ class RootWork:
     def spec_runs(self) -> None:
         """Note that from here on a failure may be the package's own."""
         self._context.journal.remember("spec-runs", lambda: True)
+
+    def _waits_for_runtime(self, error: ContainerError) -> bool:
+        """Wait a little, and say so, where all hosts share a runtime that does not answer: no other host could do better."""
+        if not isinstance(error, RuntimeUnavailable) or self._context.runtime.mount_access() is not MountAccess.COPIED:
+            return False
+        self._logs.note(f"waits for the cluster: {error.brief}")
+        self._context.interruption.sleep(AWAY_SECONDS)
+        return True
 
     def _give_up(self, error: ContainerError, attempt: int) -> None:
         """End an attempt so that the next one may begin, or raise its error again if there shall be none."""
