@@ -44,6 +44,11 @@ CREATE_ATTEMPTS = 10
 _MISSING = ContainerState(ContainerStatus.MISSING, reason="deleted")
 
 _GOING = ("no such container", "container not known", "layer not known")
+INSPECT_ATTEMPTS = 5
+_DYING = "no such process"
+"""Podman 4 looks into /proc for what it takes for running: of a container that ends just then, it cannot say anything."""
+_DYING_PAUSE = 0.1
+"""Seconds after which it knows the end."""
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +82,7 @@ class PodmanLifecycle:
                 raise ContainerTimeout(f"{handle.name} did not start within {timeout:g} s", retryable=True) from error
         log.info("container.started", container=handle.name)
 
-    def inspect(self, handle: ContainerHandle) -> dict[str, Any] | None:
+    def inspect(self, handle: ContainerHandle, attempts: int = INSPECT_ATTEMPTS) -> dict[str, Any] | None:
         """Podman's inspection, None if the container is missing."""
         try:
             found: dict[str, Any] = self._api.get(f"/containers/{handle.id}/json")
@@ -85,7 +90,10 @@ class PodmanLifecycle:
             # While a container is removed, Podman may find its record and then miss parts of it.
             if error.status == requests.codes.not_found or any(word in error.message for word in _GOING):
                 return None
-            raise
+            if _DYING not in error.message or attempts <= 1:
+                raise
+            time.sleep(_DYING_PAUSE)
+            return self.inspect(handle, attempts - 1)
         return found
 
     def state(self, handle: ContainerHandle) -> ContainerState:
